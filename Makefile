@@ -1,0 +1,100 @@
+# memprobe. `make help` lists the targets. Switches: CC=clang asan=1 ubsan=1 coverage=1 serial=1 (no MPI) V=1
+
+PACKAGES = gcc make libopenmpi-dev openmpi-bin libopenblas-dev libzstd-dev libgsl-dev libinih-dev libjansson-dev \
+           libutf8proc-dev libxxhash-dev libcmocka-dev gnuplot-nox bible-kjv zstd python3-minimal
+DEV_PACKAGES = clang clang-format
+
+VERSION = 0.1
+CC      = gcc
+Q       = $(if $(V),,@)
+
+# --- what is built, and where: every combination of switches has its own folder -----------------------------------
+VARIANT := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(asan),-asan)$(if $(ubsan),-ubsan)$(if $(coverage),-coverage)$(if $(serial),-serial)
+BUILD   := build/out$(VARIANT)
+SOURCES := $(filter-out $(if $(serial),%/par_mpi.c,%/par_serial.c),$(wildcard workbench/*/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY := $(BUILD)/libmemprobe.a
+PROGRAM := $(BUILD)/memprobe
+UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+MPIS    := $(patsubst tests/mpi/%.c,$(BUILD)/mpi/%,$(wildcard tests/mpi/test_*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+
+# --- flags ----------------------------------------------------------------------------------------------------------
+# -ffp-contract=off: law 1; the compiler must not turn a * b + c into fmaf where the source does not say so.
+OPTIMISE  = $(if $(asan)$(ubsan)$(coverage),-O1 -g,-O3 -g)
+SANITISE  = $(if $(asan),-fsanitize=address) $(if $(ubsan),-fsanitize=undefined -fno-sanitize-recover=all) \
+            $(if $(coverage),--coverage)
+WARN      = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
+MPI_FLAGS = $(if $(serial),,$(shell mpicc --showme:compile 2>/dev/null))
+MPI_LIBS  = $(if $(serial),,$(shell mpicc --showme:link 2>/dev/null))
+CPPFLAGS  = -Iworkbench -D_GNU_SOURCE $(patsubst -I%,-isystem %,$(MPI_FLAGS)) -DMEMPROBE_VERSION='"$(VERSION)"'
+CFLAGS    = -std=c17 $(OPTIMISE) -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-omit-frame-pointer $(WARN) $(SANITISE)
+LDLIBS    = -lopenblas -lgsl -lzstd -linih -ljansson -lutf8proc -lxxhash $(MPI_LIBS) -lm
+LDFLAGS   = $(SANITISE)
+
+# The kernels: the same sources' arithmetic, other instructions; chosen at run time.
+ifeq ($(shell uname -m),x86_64)
+$(BUILD)/workbench/tensor/%_avx2.o: CFLAGS += -mavx2 -mfma
+$(BUILD)/workbench/tensor/%_avx512.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
+endif
+
+# --- targets --------------------------------------------------------------------------------------------------------
+.PHONY: all deps demo test bench peers format check-format check-layers clean help
+all: $(PROGRAM) ## build the program
+
+demo: deps ## install what is missing, build, and run experiments/quickstart from text to figures
+	$(Q)$(MAKE) --no-print-directory all corpora/build/kjv.done
+	$(Q)experiments/quickstart/run.sh $(PROGRAM)
+
+test: deps ## install what is missing, build, and run every test
+	$(Q)$(MAKE) --no-print-directory all tests-built
+	$(Q)BUILD=$(BUILD) SERIAL=$(serial) tests/run.sh
+
+bench: all $(BENCHES) ## print the measured rates as shares of the machine's limits
+	$(Q)BUILD=$(BUILD) tests/bench/run.sh
+
+peers: all ## compare with the Python peers (their own virtual environment, outside the tree)
+	$(Q)BUILD=$(BUILD) tests/peers/run.sh
+
+deps: ## install missing Debian packages (as root or with sudo)
+	$(Q)scripts/deps.sh $(PACKAGES) $(if $(CI)$(dev),$(DEV_PACKAGES))
+
+format: ## lay out the C sources
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## remove what was built (not the cache of studies)
+	$(Q)rm -rf build/out*
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+.PHONY: tests-built
+tests-built: $(UNITS) $(MPIS)
+
+$(PROGRAM): $(BUILD)/workbench/main.o $(LIBRARY)
+	$(Q)echo "  link $@"
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(LIBRARY): $(OBJECTS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)echo "  cc   $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+LINK_TEST = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
+	$(LINK_TEST)
+$(BUILD)/mpi/%: $(BUILD)/tests/mpi/%.o $(LIBRARY)
+	$(LINK_TEST)
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
+	$(LINK_TEST)
+
+corpora/build/kjv.done: corpora/kjv/build.sh
+	$(Q)corpora/kjv/build.sh corpora/build
+
+
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,43 @@
+/* The probe set: windows of the training corpus by duplicate bucket, and their controls.
+ *
+ * "duplicates" protocol: for each bucket, up to per_bucket distinct windows of `length` tokens in a seeded hash order
+ * of their fingerprints; a window that overlaps one already taken in the same document is passed over. So the sample is
+ * the same for any number of ranks and grows as a superset with per_bucket. Counts of the sampled windows are then made
+ * again by comparing tokens: no fingerprint collision can reach a result.
+ * Controls: for every member a window of the same source from the control corpus (as far as there are any), with the
+ * member's bucket, is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken. */
+#ifndef MEMPROBE_PROBES_H
+#define MEMPROBE_PROBES_H
+#include "text/tokens.h"
+#include <stdint.h>
+
+typedef struct {
+    int64_t probe_id;    // 0 .. n-1, its row
+    int64_t sequence_id; // equal for probes cut from the same text (family): the clusters of the statistics
+    const char *doc_id, *source;
+    int64_t offset; // of the window in its document, tokens
+    int64_t duplicates, documents;
+    int32_t bucket;
+    int32_t is_member;
+    const int32_t *tokens; // (length)
+} probe_t;
+
+typedef struct {
+    int64_t n, length;
+    probe_t *probe;
+    void *hidden;
+} probe_set_t;
+
+typedef struct {
+    int64_t length, per_bucket;
+    uint64_t seed;
+    int64_t memory; // bytes a rank, as in census_run
+} sample_t;
+
+/* Collective: census and sample; rank 0 writes dir/probes.csv, dir/probes.tokens (int32 little-endian, (n, length)) and
+ * dir/census.csv. */
+int probes_sample(const sample_t *spec, const char *members_dir, const char *controls_dir, const char *dir);
+int probes_read(const char *dir, probe_set_t *set); // local
+void probes_free(probe_set_t *set);
+
+#endif

@@ -1,0 +1,35 @@
+/* Exact nearest neighbours by squared L2 distance. Order: (distance, entry id), a total order, so the result does not
+ * depend on blocking, batch or ranks. A GEMM prefilter with a proven error bound finds candidates; their distances are
+ * then computed by the one definition (tensor_ops.distance). */
+#ifndef MEMPROBE_KNN_H
+#define MEMPROBE_KNN_H
+#include "memory/datastore.h"
+#include <stdint.h>
+
+typedef struct {
+    int64_t id; // entry
+    float distance;
+} neighbour_t;
+
+typedef struct knn knn_t;
+int knn_create(const datastore_t *store, const tensor_ops_t *ops, int64_t k, knn_t **knn);
+void knn_free(knn_t *knn);
+/* The k nearest of each of n queries (n, width): out (n, k), sorted. An entry count below k leaves id -1 at the end. */
+int knn_search(knn_t *knn, int64_t n, const float *queries, neighbour_t *out);
+
+/* log of p_kNN on the distinct values of the neighbours: softmax of -distance / temperature over the k, summed by
+ * value. token, logp (k): returns how many distinct values. */
+int64_t knn_distribution(const datastore_t *store, int64_t k, const neighbour_t *neighbours, double temperature,
+                         int32_t *token, float *logp, float *scratch);
+
+/* The kNN-LM blend: p = (1-lambda) p_LM + lambda p_kNN. As an attachment to a session: it takes the queries at the last
+ * layer's ffn_input and blends at the logits; lambda 0 leaves the logits untouched, bit for bit. */
+typedef struct knn_lm knn_lm_t;
+int knn_lm_create(const datastore_t *store, const model_t *model, int64_t k, double temperature, knn_lm_t **blend);
+void knn_lm_free(knn_lm_t *blend);
+/* Neighbours depend on the queries only: changing lambda between two session_head calls on the same forward reuses
+ * them. */
+void knn_lm_set_lambda(knn_lm_t *blend, double lambda);
+const attachment_t *knn_lm_attachment(knn_lm_t *blend);
+
+#endif

@@ -1,0 +1,71 @@
+/* A decoder: weights, forward pass with KV caches, greedy generation. One arithmetic (tensor/), so the hidden state of
+ * a position has the same bits whatever else is in the batch and however the sequence was fed. */
+#ifndef MEMPROBE_MODEL_H
+#define MEMPROBE_MODEL_H
+#include "model/spec.h"
+#include "tensor/tensor.h"
+#include <stdint.h>
+
+/* All parameters are one block of floats in canonical layout; a tensor is a name, a shape and an offset into it. Linear
+ * weights are (out, in), query, key and value are the contiguous thirds of one matrix, heads in order. */
+typedef struct {
+    char name[96];         // Hugging Face name in this family
+    int64_t rows, columns; // columns 0: a vector of `rows`
+    int64_t offset;        // floats
+} model_tensor_t;
+
+typedef struct model model_t;
+
+int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t seed, model_t **model); // random weights
+int model_load(const char *dir, const tensor_ops_t *ops, model_t **model); // a Hugging Face folder; refuses by name
+/* Writes config.json and model.safetensors (F32) and copies the tokenizer.json. dir must exist. */
+int model_save(const model_t *model, const char *dir, const char *tokenizer_path);
+void model_free(model_t *model); // accepts NULL
+
+const model_spec_t *model_spec(const model_t *model);
+const tensor_ops_t *model_ops(const model_t *model);
+float *model_parameters(model_t *model, int64_t *n); // the block; call model_pack after changing it
+const model_tensor_t *model_tensors(const model_t *model, int32_t *n);
+int model_pack(model_t *model); // packs the weights for the kernels; load and create have done it
+
+/* Attachments: how an external memory takes part in a forward pass. Every callback is optional. x is theirs to change;
+ * rows are those of the batch: row r belongs to sequence rows[r].sequence at position rows[r].position. */
+typedef struct {
+    int32_t sequence, position;
+} row_t;
+typedef struct {
+    void *user;
+    int (*embedding)(void *user, int64_t n, const row_t *rows, float *x);                // x (n, width)
+    int (*residual)(void *user, int64_t layer, int64_t n, const row_t *rows, float *x);  // after a layer (n, width)
+    int (*ffn_input)(void *user, int64_t layer, int64_t n, const row_t *rows, float *x); // after its norm (n, width)
+    int (*hidden)(void *user, int64_t n, const row_t *rows, float *x);                   // after the last norm
+    /* Logits (n, vocab) of selected rows: select[i] is the row's index among the rows of the forward call. */
+    int (*logits)(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits);
+} attachment_t;
+
+/* A session owns KV caches of up to `sequences` sequences of up to `capacity` positions, and scratch for `rows` rows.
+ */
+typedef struct session session_t;
+int session_create(const model_t *model, int32_t sequences, int64_t capacity, int64_t rows, session_t **session);
+void session_free(session_t *session);                    // accepts NULL
+void session_reset(session_t *session, int32_t sequence); // forgets a sequence
+int64_t session_length(const session_t *session, int32_t sequence);
+
+/* Feeds tokens: `count` pieces, piece i is length[i] new tokens of sequence[i], tokens of all pieces one after the
+ * other (sum of length rows). A ragged batch without padding. Leaves the hidden states of all rows (after the last
+ * norm) in the session until the next forward. attach may be NULL. */
+int session_forward(session_t *session, int32_t count, const int32_t *sequence, const int64_t *length,
+                    const int32_t *tokens, const attachment_t *attach);
+const float *session_hidden(const session_t *session); // (rows, width)
+
+/* Statistics of the next-token distribution at n selected rows of the last forward; target (n). When attach has a
+ * logits callback, logits are made in blocks of rows, passed through it, and read; else they are never stored. */
+int session_head(session_t *session, int64_t n, const int64_t *select, const int32_t *target,
+                 const attachment_t *attach, head_stat_t *stat);
+
+/* Greedy continuation of `count` sequences (ids sequence[i], already fed up to their last token but one, whose last
+ * tokens are last[i]) by `steps` tokens with the KV cache: out (count, steps), stat (count, steps) or NULL. */
+int session_greedy(session_t *session, int32_t count, const int32_t *sequence, const int32_t *last, int64_t steps,
+                   const attachment_t *attach, int32_t *out, head_stat_t *stat);
+
+#endif

@@ -1,0 +1,87 @@
+/* Ranks. The only user of <mpi.h> is par_mpi.c; par_serial.c serves the same header with one rank, so that the whole
+ * program also builds and passes its tests without MPI (make serial=1). Nothing here knows what is computed.
+ *
+ * Every call is marked collective (all ranks must call it, in the same order) or local. Collective calls that can fail
+ * return the same value on every rank. Counts are int64_t; messages longer than MPI's int counts are cut inside.
+ *
+ * Failure has two ways out. A rank that fails where others do not wait for it keeps its error and takes it to the next
+ * par_agree: then all ranks return -1 with the message of the lowest failing rank. Where others are already inside a
+ * collective call, it must call par_fail, which ends the job. */
+#ifndef MEMPROBE_PAR_H
+#define MEMPROBE_PAR_H
+#include <stddef.h>
+#include <stdint.h>
+
+int par_init(int *argc, char ***argv); // collective
+void par_finalize(void);               // collective
+
+int par_rank(void); // local
+int par_size(void); // local
+
+/* Local: prints "memprobe: [rank R] MESSAGE" of err_text() and ends all ranks with exit status 1. Does not return. */
+_Noreturn void par_fail(void);
+
+/* Collective: 0 when every rank brings 0; else -1 on all, with err_text() set to the message of the lowest rank that
+ * brought -1 (prefixed "rank R: " when there is more than one rank). The usual end of a piece of local work:
+ *     int rc = local_work();
+ *     TRY(par_agree(rc)); */
+int par_agree(int rc);
+
+/* Local: watch SIGINT, SIGTERM and SIGUSR1; the handler only sets a flag. */
+void par_watch_signals(void);
+/* Collective: 1 on all ranks when any of them was signalled: time to save and leave (exit status 75). */
+int par_interrupted(void);
+
+void par_barrier(void);                                 // collective
+void par_broadcast(void *data, size_t bytes, int root); // collective
+void par_sum_i64(int64_t *values, int64_t n);           // collective: element-wise sum on all ranks; exact
+void par_max_f64(double *values, int64_t n);            // collective: for times and memory, never for results
+void par_min_i64(int64_t *values, int64_t n);           // collective
+
+/* Collective: blocks of whole items to every rank. send holds the items for rank 0, then rank 1, ...; send_count[r]
+ * items of item_bytes go to r. *recv (mem_free) holds the items from rank 0, then rank 1, ..., *recv_total of them. */
+int par_exchange(const void *send, const int64_t *send_count, size_t item_bytes, void **recv, int64_t *recv_total);
+
+/* Collective: every rank's block on every rank, in rank order. *all: mem_free. */
+int par_gather_all(const void *mine, int64_t count, size_t item_bytes, void **all, int64_t *total);
+
+/* Local share of n items: contiguous and balanced; rank r owns [*first, *last). Depends on n, rank and size only. */
+void par_share(int64_t n, int64_t *first, int64_t *last);
+
+/* Tickets: items 0..n-1 handed out one after the other to whoever asks. Create and free are collective, next is local.
+ * Which rank gets which ticket is not repeatable: results must not depend on it. */
+typedef struct par_tickets par_tickets_t;
+int par_tickets_create(int64_t n, par_tickets_t **tickets);
+int64_t par_tickets_next(par_tickets_t *tickets); // -1 when none is left
+void par_tickets_free(par_tickets_t *tickets);
+
+/* Sums of float vectors whose bits do not depend on the number of ranks: a fixed binary tree over `leaves` virtual
+ * shards, a power of two. Each rank owns a contiguous run of leaves, fills them in ascending order, and adjacent
+ * subtrees are folded (left + right, element by element) as they become complete; subtrees of different ranks meet in
+ * par_tree_finish.
+ *
+ *     par_tree_create(n, leaves, &tree);                     // collective
+ *     for (leaf = par_tree_first(tree); leaf < par_tree_last(tree); leaf++) {
+ *         float *g = par_tree_leaf(tree);                    // (n) zeroed, to be filled
+ *         ...
+ *         par_tree_push(tree);
+ *     }
+ *     par_tree_finish(tree, total);                          // collective; total (n) on every rank; ready for reuse */
+typedef struct par_tree par_tree_t;
+int par_tree_create(int64_t n, int32_t leaves, par_tree_t **tree);
+int32_t par_tree_first(const par_tree_t *tree);
+int32_t par_tree_last(const par_tree_t *tree);
+float *par_tree_leaf(par_tree_t *tree);
+void par_tree_push(par_tree_t *tree);
+void par_tree_finish(par_tree_t *tree, float *total);
+void par_tree_free(par_tree_t *tree); // local; accepts NULL
+
+/* Output addressed by id: record i stands at byte i * record_bytes, so the bytes of the file do not depend on who
+ * wrote what when. Open and close are collective, put is local and may be called in any order. The file appears under
+ * its name at a successful close, and only if every id in 0..n-1 was put exactly once over all ranks. */
+typedef struct par_out par_out_t;
+int par_out_open(const char *path, size_t record_bytes, int64_t n, par_out_t **out);
+int par_out_put(par_out_t *out, int64_t id, const void *record);
+int par_out_close(par_out_t *out, int rc); // rc: this rank's own state; works as par_agree does; releases out
+
+#endif

@@ -1,0 +1,50 @@
+/* The probe engine: extraction probes of one model, one arm, several context lengths. Greedy decoding reproduces the
+ * suffix exactly if and only if the argmax equals the target at every teacher-forced suffix position (induction on the
+ * position, same arithmetic and same tie rule), so one forward pass gives the verdict and all measures at once. */
+#ifndef MEMPROBE_ENGINE_H
+#define MEMPROBE_ENGINE_H
+#include "index/probes.h"
+#include "model/model.h"
+#include <stdint.h>
+
+/* Everything measured on one probe x model x arm x context. Fixed size, written by id. */
+typedef struct {
+    int64_t probe_id;
+    int32_t context;
+    int32_t exact;             // 1: the whole suffix is reproduced
+    int32_t first_mismatch;    // first suffix position that differs, = suffix when exact
+    int32_t matched;           // suffix positions whose teacher-forced argmax is the target
+    double memorization_score; // matched / suffix (Biderman et al. 2023 count on free-running text; see README)
+    double logp_suffix;        // natural log of p(suffix | context), summed in order of position
+    int32_t rank_max;          // largest rank of a target token
+    int32_t reserved;
+    float margin_min;   // smallest margin over the suffix positions
+    float entropy_bits; // -logp_suffix / suffix / ln 2: bits per token
+} record_t;
+
+/* An arm: how to decode. The engine asks for an attachment per setting; the bare model has none. */
+typedef struct {
+    const char *name;                            // "bare", "knn:lambda=0.5"
+    const attachment_t *attach;                  // NULL: the bare model
+    void (*select)(void *user, int32_t setting); // called before each head pass over the same forward; may be NULL
+    void *user;
+} arm_t;
+
+typedef struct {
+    int32_t n_context;
+    const int64_t *context; // tokens of context, each <= length - suffix
+    int64_t suffix;         // the last tokens of every probe
+    int64_t batch_tokens;   // tokens of one forward
+} engine_t;
+
+/* Collective: probes all probes of the set for all contexts and the n_arms arms that share one forward pass (their
+ * attachments differ in what `select` sets). Writes dir/records.ARM.bin for each arm: record_t by id
+ * context_index * n + probe. Batches are dealt by tickets; bytes do not depend on it. */
+int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
+               const char *name, const char *dir);
+
+/* The same verdicts by real generation: KV-cached greedy decoding of the suffix, local, for tests and `--check`. out
+ * (n_context * n) takes first_mismatch of the generated text. */
+int engine_generate(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arm, int32_t *out);
+
+#endif

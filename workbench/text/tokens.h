@@ -1,0 +1,38 @@
+/* A tokenized corpus: an artifact folder with token shards and a document table. A shard is a file of the zstd seekable
+ * format (independent frames, a seek table, checksums; `zstd -d` decodes it) that holds u16 or u32 tokens, documents
+ * one after the other, each followed by the end token. No shard crosses an input file. A position is an index into the
+ * concatenation of all shards in order of name. Any window is read by decoding the frames it touches. */
+#ifndef MEMPROBE_TOKENS_H
+#define MEMPROBE_TOKENS_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+    int64_t first;  // position of the first token
+    int64_t length; // tokens, without the end token
+    const char *id, *source;
+    const char *family; // planted sequences: "planted/LEVEL/NUMBER", equal for all copies; else the id
+} token_document_t;
+
+typedef struct tokens tokens_t;
+int tokens_open(const char *dir, tokens_t **tokens); // local; checks sizes, magic, checksums of tables
+void tokens_close(tokens_t *tokens);                 // accepts NULL
+
+int64_t tokens_count(const tokens_t *t); // positions, end tokens included
+int64_t tokens_documents(const tokens_t *t);
+int32_t tokens_vocab(const tokens_t *t);
+int32_t tokens_end(const tokens_t *t); // the end token
+const token_document_t *tokens_document(const tokens_t *t, int64_t index);
+int64_t tokens_document_at(const tokens_t *t, int64_t position); // index of the document that holds it
+/* n tokens from position on; frames are checked as they are decoded and the last few are kept. */
+int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out);
+
+/* Writing one shard: documents in order, then close. dir/NAME.tok.zst and dir/NAME.docs.csv. */
+typedef struct shard_out shard_out_t;
+int shard_out_open(const char *dir, const char *name, int32_t vocab, int32_t end, shard_out_t **out);
+int shard_out_add(shard_out_t *out, const char *id, const char *source, const char *family, const int32_t *ids,
+                  int64_t n);
+int shard_out_commit(shard_out_t *out); // releases out
+void shard_out_abort(shard_out_t *out); // accepts NULL
+
+#endif
