@@ -17,7 +17,8 @@ typedef struct {
 
 int spec_check(const model_spec_t *spec); // every field in range, heads divide width, ...
 int64_t spec_parameters(const model_spec_t *spec, int with_embeddings);
-double spec_flop_per_token(const model_spec_t *spec, int64_t context); // forward, head included
+/* Forward, head included: 2 x multiply-adds, mean over the positions of a window of `context` tokens. */
+double spec_flop_per_token(const model_spec_t *spec, int64_t context);
 
 int spec_read(const char *config_json, model_spec_t *spec);
 int spec_write(const model_spec_t *spec, const char *config_json);

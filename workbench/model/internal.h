@@ -1,0 +1,118 @@
+/* What the files of model/ share: the canonical layout of the parameters, the table that describes a family of
+ * checkpoints, and the model itself. Nothing outside this folder includes it. */
+#ifndef MEMPROBE_MODEL_INTERNAL_H
+#define MEMPROBE_MODEL_INTERNAL_H
+#include "model/model.h"
+#include <jansson.h>
+#include <stddef.h>
+
+/* The weights of a decoder, in the order in which they stand in the parameter block: the embedding, the layers one
+ * after the other (each with all its weights), the last norm, and the head unless it is tied to the embedding. */
+typedef enum {
+    WEIGHT_EMBED,      // (vocab, width)
+    WEIGHT_NORM1_GAIN, // (width)              first weight of a layer
+    WEIGHT_NORM1_BIAS, // (width)
+    WEIGHT_QKV,        // (3 width, width)     rows: all of q, all of k, all of v; heads in order
+    WEIGHT_QKV_BIAS,   // (3 width)
+    WEIGHT_OUT,        // (width, width)       of the attention
+    WEIGHT_OUT_BIAS,   // (width)
+    WEIGHT_NORM2_GAIN, // (width)
+    WEIGHT_NORM2_BIAS, // (width)
+    WEIGHT_UP,         // (ffn, width)
+    WEIGHT_UP_BIAS,    // (ffn)
+    WEIGHT_DOWN,       // (width, ffn)
+    WEIGHT_DOWN_BIAS,  // (width)              last weight of a layer
+    WEIGHT_NORM_GAIN,  // (width)
+    WEIGHT_NORM_BIAS,  // (width)
+    WEIGHT_HEAD,       // (vocab, width)
+    WEIGHT_COUNT
+} weight_t;
+
+int weight_is_of_layer(weight_t weight);
+/* Rows and columns in the canonical layout; columns 0 means a vector. */
+void weight_shape(const model_spec_t *spec, weight_t weight, int64_t *rows, int64_t *columns);
+/* Offset in floats; layer is ignored for the weights outside the layers. A tied head is the embedding. */
+int64_t weight_offset(const model_spec_t *spec, weight_t weight, int64_t layer);
+
+/* Pointers into a block of canonical layout: the parameters, or gradients of the same layout. */
+typedef struct {
+    float *norm1_gain, *norm1_bias, *qkv, *qkv_bias, *out, *out_bias;
+    float *norm2_gain, *norm2_bias, *up, *up_bias, *down, *down_bias;
+} layer_weights_t;
+typedef struct {
+    float *embed, *norm_gain, *norm_bias, *head; // head == embed when tied
+} outer_weights_t;
+layer_weights_t layer_weights(const model_spec_t *spec, float *block, int64_t layer);
+outer_weights_t outer_weights(const model_spec_t *spec, float *block);
+
+/* How a family writes a weight: its name and the order of its rows in the file. */
+typedef enum {
+    ROWS_AS_OURS,
+    ROWS_QKV_BY_HEAD // row (h * 3 + p) * head_size + j of the file is row p * width + h * head_size + j of ours
+} row_order_t;
+typedef struct {
+    const char *name; // of a layer's weight: what follows "PREFIX LAYER."; NULL: the family has no such tensor
+    row_order_t rows;
+} family_weight_t;
+
+/* How a family writes the shape: every field of the spec that its config.json gives, under which names. */
+typedef enum { FIELD_INT, FIELD_REAL, FIELD_FLOAT, FIELD_BOOL, FIELD_TOKEN } field_kind_t;
+enum { FIELD_NAMES = 3 };
+typedef struct {
+    const char *names[FIELD_NAMES]; // "key" or "object.key"; the first one is written
+    field_kind_t kind;
+    size_t offset;  // in family_config_t
+    double initial; // when the file does not say; NAN: it must
+} family_field_t;
+typedef struct {
+    const char *names[FIELD_NAMES]; // as above
+    const char *value;              // the only text, number or truth value that the decoder implements, as JSON
+    int required;                   // absent means something else
+    const char *why;                // ends the message of refusal
+} family_constant_t;
+
+/* The spec as files give it: the rotary part as a share of a head. */
+typedef struct {
+    model_spec_t spec;
+    double rotary_share;
+} family_config_t;
+
+typedef struct {
+    const char *name;         // model_type
+    const char *architecture; // architectures[0], as written
+    const char *layer_prefix; // "gpt_neox.layers."
+    family_weight_t weight[WEIGHT_COUNT];
+    const char *const *ignored; // ends of the names of tensors that hold no weight (masks, frequencies); NULL ends
+    const family_field_t *field;
+    int32_t fields;
+    const family_constant_t *constant;
+    int32_t constants;
+} family_t;
+const family_t *family_find(const char *name); // NULL when unknown
+const char *family_names(void);                // comma-separated, for messages
+/* Name of a weight in files of the family. */
+void family_tensor_name(const family_t *family, weight_t weight, int64_t layer, size_t size, char *name);
+
+/* A linear layer's weight (out, in) packed as the matrix (in, out) for tensor_ops.gemm. */
+typedef struct {
+    const float *qkv, *out, *up, *down;
+} layer_packed_t;
+
+struct model {
+    model_spec_t spec;
+    const tensor_ops_t *ops;
+    const family_t *family;
+    float *parameters; // the block
+    int64_t parameter_count;
+    model_tensor_t *tensor; // (tensors) in the order of the block
+    int32_t tensors;
+    float *rotary;         // rotary_table(context, rotary_dims)
+    float *packed;         // all packed weights
+    layer_packed_t *layer; // (layers) pointers into packed
+    const float *head;     // pointer into packed
+};
+
+/* A model whose parameters are all zero and not yet packed. */
+int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **model);
+
+#endif
