@@ -1,0 +1,32 @@
+/* What the files of par/ share among themselves, and two hooks for their tests. par_mpi.c and par_serial.c each define
+ * the functions of the first group; the rest of par/ is written on top of them and of par.h, and never sees MPI. */
+#ifndef MEMPROBE_PAR_PRIVATE_H
+#define MEMPROBE_PAR_PRIVATE_H
+#include <stddef.h>
+#include <stdint.h>
+
+_Noreturn void par_abort(int status); // ends all ranks
+
+/* A message of a swap: to be sent to, or received from, rank `peer`. */
+typedef struct {
+    void *data;
+    int64_t bytes;
+    int peer;
+    int receive; // 1: data is filled; 0: data is sent
+} par_message_t;
+
+/* Local, and complete when it returns: posts all messages at once and waits for them. Between two ranks the k-th
+ * message sent meets the k-th received; both sides must list them in one order and with equal sizes. */
+void par_swap(const par_message_t *messages, int64_t count);
+
+/* Share of n items of any rank: what par_share gives to rank `rank` of `size`. */
+void par_share_of(int64_t n, int rank, int size, int64_t *first, int64_t *last);
+
+/* For tests: messages longer than this are cut (as those beyond MPI's int counts must be). */
+void par_set_cut(int64_t bytes);
+
+/* For tests: tickets as if every `ranks` consecutive ranks were a node of their own; 0: the real nodes. */
+struct par_tickets;
+int par_tickets_create_nodes(int64_t n, int ranks, struct par_tickets **tickets);
+
+#endif

@@ -1,0 +1,97 @@
+/* One rank without MPI (make serial=1): the twin of par_mpi.c. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "par/par.h"
+#include "par/par_private.h"
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+int par_init(int *argc, char ***argv) {
+    (void)argc;
+    (void)argv;
+    return 0;
+}
+
+void par_finalize(void) {}
+
+int par_rank(void) {
+    return 0;
+}
+
+int par_size(void) {
+    return 1;
+}
+
+_Noreturn void par_abort(int status) {
+    _Exit(status);
+}
+
+void par_set_cut(int64_t bytes) {
+    (void)bytes;
+}
+
+void par_swap(const par_message_t *messages, int64_t count) {
+    (void)messages;
+    (void)count;
+    assert(count == 0);
+}
+
+void par_barrier(void) {}
+
+void par_broadcast(void *data, size_t bytes, int root) {
+    (void)data;
+    (void)bytes;
+    (void)root;
+}
+
+void par_sum_i64(int64_t *values, int64_t n) {
+    (void)values;
+    (void)n;
+}
+
+void par_max_f64(double *values, int64_t n) {
+    (void)values;
+    (void)n;
+}
+
+void par_min_i64(int64_t *values, int64_t n) {
+    (void)values;
+    (void)n;
+}
+
+int par_gather_all(const void *mine, int64_t count, size_t item_bytes, void **all, int64_t *total) {
+    *all = mem_new(count, item_bytes, "blocks of a gather");
+    if (!*all) return -1;
+    if (count > 0) memcpy(*all, mine, (size_t)count * item_bytes);
+    *total = count;
+    return 0;
+}
+
+int par_exchange(const void *send, const int64_t *send_count, size_t item_bytes, void **recv, int64_t *recv_total) {
+    return par_gather_all(send, send_count[0], item_bytes, recv, recv_total);
+}
+
+struct par_tickets {
+    int64_t n, next;
+};
+
+int par_tickets_create_nodes(int64_t n, int ranks, par_tickets_t **tickets) {
+    (void)ranks;
+    *tickets = mem_new(1, sizeof **tickets, "tickets");
+    if (!*tickets) return -1;
+    (*tickets)->n = n;
+    return 0;
+}
+
+int par_tickets_create(int64_t n, par_tickets_t **tickets) {
+    return par_tickets_create_nodes(n, 0, tickets);
+}
+
+int64_t par_tickets_next(par_tickets_t *tickets) {
+    return tickets->next < tickets->n ? tickets->next++ : -1;
+}
+
+void par_tickets_free(par_tickets_t *tickets) {
+    mem_free(tickets);
+}
