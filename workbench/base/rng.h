@@ -22,4 +22,7 @@ int64_t rng_below(uint64_t seed, uint32_t stream, uint64_t counter, int64_t boun
 /* order[0..n) becomes a permutation of 0..n-1 that depends on seed, stream and salt only. */
 void rng_permute(uint64_t seed, uint32_t stream, uint64_t salt, int64_t n, int64_t *order);
 
+/* The generator itself: 128 bits for a counter and a key, as published. */
+void rng_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
+
 #endif
