@@ -25,6 +25,10 @@ void par_share_of(int64_t n, int rank, int size, int64_t *first, int64_t *last);
 /* For tests: messages longer than this are cut (as those beyond MPI's int counts must be). */
 void par_set_cut(int64_t bytes);
 
+/* For tests: a tree that is finished `round` floats of the vector at a time. */
+struct par_tree;
+int par_tree_create_rounds(int64_t n, int32_t leaves, int64_t round, struct par_tree **tree);
+
 /* For tests: tickets as if every `ranks` consecutive ranks were a node of their own; 0: the real nodes. */
 struct par_tickets;
 int par_tickets_create_nodes(int64_t n, int ranks, struct par_tickets **tickets);

@@ -24,10 +24,11 @@ enum {
     STACK_NODES = 64,     // whole subtrees of a run of fewer than 2^31 leaves
     SEGMENT_FLOATS = 1024 // a shorter segment is not worth a message
 };
-static const int64_t ROUND_FLOATS = INT64_C(1) << 24; // of the vector, finished at a time: bounds the inbox
+static const int64_t ROUND_FLOATS = INT64_C(1) << 24; // bounds the inbox of a long vector
 
 struct par_tree {
     int64_t n;
+    int64_t round; // floats of the vector that are finished at a time
     int32_t leaves, first, last;
     int32_t next;   // leaf to be pushed next
     int leaf_ready; // slot[top] is zeroed and with the caller
@@ -115,7 +116,7 @@ static int allocate(par_tree_t *tree) {
     TRY(plan(tree));
     for (int32_t i = 0; i < tree->slots; i++)
         if (!(tree->slot[i] = mem_new(tree->n, sizeof(float), "vectors of a sum over ranks"))) return -1;
-    int64_t round = tree->n < ROUND_FLOATS ? tree->n : ROUND_FLOATS, from;
+    int64_t round = tree->n < tree->round ? tree->n : tree->round, from;
     int64_t own = own_nodes(tree), foreign = tree->all_count - own;
     tree->inbox_width = segment(round, par_rank(), &from);
     int64_t messages = own * par_size() + foreign + 2 * (int64_t)par_size();
@@ -125,12 +126,13 @@ static int allocate(par_tree_t *tree) {
     return tree->inbox && tree->folded && tree->message ? 0 : -1;
 }
 
-int par_tree_create(int64_t n, int32_t leaves, par_tree_t **result) {
-    assert(n >= 0 && leaves > 0 && (leaves & (leaves - 1)) == 0);
+int par_tree_create_rounds(int64_t n, int32_t leaves, int64_t round, par_tree_t **result) {
+    assert(n >= 0 && round > 0 && leaves > 0 && (leaves & (leaves - 1)) == 0);
     par_tree_t *tree = mem_new(1, sizeof *tree, "sum over ranks");
     int rc = tree ? 0 : -1;
     if (tree) {
         tree->n = n;
+        tree->round = round;
         tree->leaves = leaves;
         rc = allocate(tree);
     }
@@ -140,6 +142,10 @@ int par_tree_create(int64_t n, int32_t leaves, par_tree_t **result) {
     }
     *result = tree;
     return 0;
+}
+
+int par_tree_create(int64_t n, int32_t leaves, par_tree_t **tree) {
+    return par_tree_create_rounds(n, leaves, ROUND_FLOATS, tree);
 }
 
 void par_tree_free(par_tree_t *tree) {
@@ -219,8 +225,8 @@ static void spread_total(par_tree_t *tree, float *total, int64_t length) {
 
 void par_tree_finish(par_tree_t *tree, float *total) {
     assert(tree->next == tree->last && !tree->leaf_ready);
-    for (int64_t base = 0; base < tree->n; base += ROUND_FLOATS) {
-        int64_t length = tree->n - base < ROUND_FLOATS ? tree->n - base : ROUND_FLOATS, from;
+    for (int64_t base = 0; base < tree->n; base += tree->round) {
+        int64_t length = tree->n - base < tree->round ? tree->n - base : tree->round, from;
         int64_t width = segment(length, par_rank(), &from);
         gather_subtrees(tree, base, length);
         node_t stack[STACK_NODES];
