@@ -57,7 +57,8 @@ int par_size(void) {
 }
 
 _Noreturn void par_abort(int status) {
-    if (mpi_runs) MPI_Abort(MPI_COMM_WORLD, status);
+    if (mpi_runs && world_size > 1) MPI_Abort(MPI_COMM_WORLD, status);
+    if (mpi_runs) MPI_Finalize(); // nobody else to end, and no need of MPI_Abort's own words
     _Exit(status);
 }
 
