@@ -1,7 +1,15 @@
 /* A tokenized corpus: an artifact folder with token shards and a document table. A shard is a file of the zstd seekable
  * format (independent frames, a seek table, checksums; `zstd -d` decodes it) that holds u16 or u32 tokens, documents
  * one after the other, each followed by the end token. No shard crosses an input file. A position is an index into the
- * concatenation of all shards in order of name. Any window is read by decoding the frames it touches. */
+ * concatenation of all shards in order of name. Any window is read by decoding the frames it touches.
+ *
+ *     dir/NAME.tok.zst    tokens, little-endian, u16 when vocab <= 65536, else u32; 65536 tokens a frame
+ *     dir/NAME.docs.csv   first,length,id,source,family: one row a document; first counts from the start of the shard
+ *     dir/NAME.json       what the shard is, its sizes, and the hashes of its tables (text/shard.h)
+ *     dir/shards.csv      the shards of the folder
+ *     dir/DONE
+ *
+ * A changed bit anywhere in the first four is found: at open in the tables, at read in the frames. */
 #ifndef MEMPROBE_TOKENS_H
 #define MEMPROBE_TOKENS_H
 #include <stddef.h>
@@ -15,7 +23,7 @@ typedef struct {
 } token_document_t;
 
 typedef struct tokens tokens_t;
-int tokens_open(const char *dir, tokens_t **tokens); // local; checks sizes, magic, checksums of tables
+int tokens_open(const char *dir, tokens_t **tokens); // local; the folder must be DONE; checks sizes and tables
 void tokens_close(tokens_t *tokens);                 // accepts NULL
 
 int64_t tokens_count(const tokens_t *t); // positions, end tokens included
@@ -27,12 +35,15 @@ int64_t tokens_document_at(const tokens_t *t, int64_t position); // index of the
 /* n tokens from position on; frames are checked as they are decoded and the last few are kept. */
 int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out);
 
-/* Writing one shard: documents in order, then close. dir/NAME.tok.zst and dir/NAME.docs.csv. */
+/* Writing one shard: documents in order, then commit. The name is of letters, digits, dot, dash and underscore. Several
+ * ranks may write shards of one folder at once; when all are committed, one of them seals it. */
 typedef struct shard_out shard_out_t;
 int shard_out_open(const char *dir, const char *name, int32_t vocab, int32_t end, shard_out_t **out);
 int shard_out_add(shard_out_t *out, const char *id, const char *source, const char *family, const int32_t *ids,
                   int64_t n);
 int shard_out_commit(shard_out_t *out); // releases out
 void shard_out_abort(shard_out_t *out); // accepts NULL
+/* Local: lists the committed shards of dir in dir/shards.csv and marks the folder DONE; tokens_open wants both. */
+int tokens_seal(const char *dir);
 
 #endif
