@@ -1,0 +1,220 @@
+/* Writing a token shard, and sealing a folder of them. See tokens.h for the files and seekable.h for the format.
+ *
+ * Frames are cut every SHARD_FRAME tokens, whatever the documents, so that a position finds its frame by division. The
+ * description NAME.json is written last: a shard without it does not exist. */
+#include "base/csv.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "text/bytes.h"
+#include "text/seekable.h"
+#include "text/shard.h"
+#include "text/tokens.h"
+#include <string.h>
+
+enum { SHARD_LEVEL = 3 }; // of zstd: past it, tokens shrink by little and take much longer
+
+struct shard_out {
+    char *token_path, *docs_path, *meta_path;
+    shard_meta_t meta;
+    file_out_t *file;
+    csv_out_t *docs;
+    ZSTD_CCtx *encoder;
+    seek_table_t table;
+    int32_t width;
+    int64_t filled;  // tokens in the frame being filled
+    uint8_t *frame;  // (SHARD_FRAME, width)
+    uint8_t *packed; // room for any packed frame
+    size_t packed_room;
+};
+
+static int name_check(const char *dir, const char *name) {
+    const char *legal = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    if (name[0] != '\0' && name[0] != '.' && strspn(name, legal) == strlen(name)) return 0;
+    return err_set("%s: '%s' cannot name a shard: use letters, digits, dot, dash and underscore", dir, name);
+}
+
+static int encoder_create(shard_out_t *o) {
+    o->packed_room = ZSTD_compressBound((size_t)(SHARD_FRAME * o->width));
+    o->frame = mem_new(SHARD_FRAME, (size_t)o->width, "frame of tokens");
+    o->packed = mem_new((int64_t)o->packed_room, 1, "packed frame");
+    if (o->frame == NULL || o->packed == NULL) return -1;
+    o->encoder = ZSTD_createCCtx();
+    if (o->encoder == NULL || ZSTD_isError(ZSTD_CCtx_setParameter(o->encoder, ZSTD_c_compressionLevel, SHARD_LEVEL)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(o->encoder, ZSTD_c_checksumFlag, 1))) {
+        return err_set("%s: no memory for a zstd encoder", o->token_path);
+    }
+    return 0;
+}
+
+static int open_files(shard_out_t *o, const char *dir, const char *name) {
+    o->token_path = mem_printf("%s/%s.tok.zst", dir, name);
+    o->docs_path = mem_printf("%s/%s.docs.csv", dir, name);
+    o->meta_path = mem_printf("%s/%s.json", dir, name);
+    if (o->token_path == NULL || o->docs_path == NULL || o->meta_path == NULL) return -1;
+    TRY(encoder_create(o));
+    TRY(file_out_open(o->token_path, &o->file));
+    return csv_open(o->docs_path, "first,length,id,source,family", &o->docs);
+}
+
+int shard_out_open(const char *dir, const char *name, int32_t vocab, int32_t end, shard_out_t **out) {
+    TRY(name_check(dir, name));
+    if (vocab <= 0 || end < 0 || end >= vocab) {
+        return err_set("%s/%s: an end token of %d does not fit a vocabulary of %d: a tokenizer needs <|endoftext|>",
+                       dir, name, end, vocab);
+    }
+    shard_out_t *o = mem_new(1, sizeof *o, "shard writer");
+    if (o == NULL) return -1;
+    o->meta = (shard_meta_t){.vocab = vocab, .end = end};
+    o->width = shard_width(vocab);
+    if (open_files(o, dir, name) != 0) {
+        shard_out_abort(o);
+        return -1;
+    }
+    *out = o;
+    return 0;
+}
+
+static int flush_frame(shard_out_t *o) {
+    size_t bytes = (size_t)(o->filled * o->width);
+    size_t packed = ZSTD_compress2(o->encoder, o->packed, o->packed_room, o->frame, bytes);
+    if (ZSTD_isError(packed)) return err_set("%s: zstd: %s", o->token_path, ZSTD_getErrorName(packed));
+    TRY(seek_table_add(&o->table, o->frame, bytes, o->packed, packed));
+    TRY(file_out_write(o->file, o->packed, packed));
+    o->filled = 0;
+    return 0;
+}
+
+static int put_token(shard_out_t *o, int32_t id) {
+    if (o->width == 2)
+        bytes_put_u16(o->frame + 2 * o->filled, (uint16_t)id);
+    else
+        bytes_put_u32(o->frame + 4 * o->filled, (uint32_t)id);
+    return ++o->filled == SHARD_FRAME ? flush_frame(o) : 0;
+}
+
+int shard_out_add(shard_out_t *o, const char *id, const char *source, const char *family, const int32_t *ids,
+                  int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        if (ids[i] < 0 || ids[i] >= o->meta.vocab) {
+            return err_set("%s: document '%s': token %lld is %d, outside the vocabulary of %lld", o->token_path, id,
+                           (long long)i, ids[i], (long long)o->meta.vocab);
+        }
+        TRY(put_token(o, ids[i]));
+    }
+    TRY(put_token(o, (int32_t)o->meta.end));
+    csv_i64(o->docs, o->meta.tokens);
+    csv_i64(o->docs, n);
+    csv_text(o->docs, id);
+    csv_text(o->docs, source);
+    csv_text(o->docs, family);
+    csv_end(o->docs);
+    o->meta.tokens += n + 1;
+    o->meta.documents++;
+    return 0;
+}
+
+static int commit_tokens(shard_out_t *o) {
+    if (o->filled > 0) TRY(flush_frame(o));
+    uint8_t *tail = NULL;
+    size_t bytes = 0;
+    TRY(seek_table_render(&o->table, &tail, &bytes));
+    o->meta.table_bytes = (int64_t)bytes;
+    o->meta.token_bytes = o->table.packed + (int64_t)bytes;
+    o->meta.table_hash = hash_bytes(tail, bytes, 0);
+    int rc = file_out_write(o->file, tail, bytes);
+    mem_free(tail);
+    if (rc != 0) return -1;
+    file_out_t *file = o->file;
+    o->file = NULL;
+    return file_out_commit(file);
+}
+
+static int commit_docs(shard_out_t *o) {
+    csv_out_t *docs = o->docs;
+    o->docs = NULL;
+    TRY(csv_commit(docs));
+    TRY(file_size(o->docs_path, &o->meta.docs_bytes));
+    return hash_file(o->docs_path, &o->meta.docs_hash);
+}
+
+static int commit_meta(shard_out_t *o) {
+    char *text = NULL;
+    TRY(shard_meta_render(&o->meta, &text));
+    int rc = file_write(o->meta_path, text, strlen(text));
+    mem_free(text);
+    return rc;
+}
+
+int shard_out_commit(shard_out_t *o) {
+    int rc = commit_tokens(o) == 0 && commit_docs(o) == 0 && commit_meta(o) == 0 ? 0 : -1;
+    shard_out_abort(o); // what is committed is no longer in its hands
+    return rc;
+}
+
+void shard_out_abort(shard_out_t *o) {
+    if (o == NULL) return;
+    file_out_abort(o->file);
+    csv_abort(o->docs);
+    ZSTD_freeCCtx(o->encoder);
+    seek_table_free(&o->table);
+    mem_free(o->frame);
+    mem_free(o->packed);
+    mem_free(o->token_path);
+    mem_free(o->docs_path);
+    mem_free(o->meta_path);
+    mem_free(o);
+}
+
+/* --- the seal ---------------------------------------------------------------------------------------------------- */
+
+/* The pattern of the descriptions in dir, whose own name may hold what a pattern takes for its own. */
+static char *meta_pattern(const char *dir) {
+    char *pattern = mem_new(2 * (int64_t)strlen(dir) + 16, 1, "file pattern"), *p = pattern;
+    if (pattern == NULL) return NULL;
+    for (const char *c = dir; *c != '\0'; c++) {
+        if (strchr("*?[]\\", *c) != NULL) *p++ = '\\';
+        *p++ = *c;
+    }
+    strcpy(p, "/*.json");
+    return pattern;
+}
+
+static int list_shard(const char *path, shard_list_t *list) {
+    file_map_t map;
+    shard_meta_t meta;
+    TRY(file_map(path, &map));
+    int rc = shard_meta_parse(path, (const char *)map.data, map.size, &meta);
+    file_unmap(&map);
+    if (rc != 0) return -1;
+    const char *slash = strrchr(path, '/');
+    char *name = mem_strdup(slash + 1);
+    if (name == NULL) return -1;
+    name[strlen(name) - strlen(".json")] = '\0';
+    rc = shard_list_add(list, name, &meta);
+    mem_free(name);
+    return rc;
+}
+
+static int list_shards(const char *dir, shard_list_t *list) {
+    file_list_t files = {0};
+    char *pattern = meta_pattern(dir);
+    TRY(shard_list_begin(list));
+    if (pattern == NULL) return -1;
+    int rc = file_glob(pattern, &files);
+    mem_free(pattern);
+    for (int64_t i = 0; rc == 0 && i < files.count; i++) rc = list_shard(files.path[i], list);
+    file_list_free(&files);
+    return rc;
+}
+
+int tokens_seal(const char *dir) {
+    shard_list_t list = {0};
+    char *path = mem_printf("%s/shards.csv", dir);
+    int rc = path == NULL ? -1 : list_shards(dir, &list);
+    if (rc == 0) rc = file_write(path, list.text, (size_t)list.bytes);
+    if (rc == 0) rc = artifact_mark_done(dir, "token shards");
+    mem_free(list.text);
+    mem_free(path);
+    return rc;
+}

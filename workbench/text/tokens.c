@@ -1,0 +1,363 @@
+/* Reading a tokenized corpus: shards side by side as one row of tokens, frames decoded on demand. See tokens.h.
+ *
+ * At open everything small is checked against everything else: the list of the folder, the description of each shard,
+ * sizes, the seek table, the document table. Frames are checked when they are decoded. */
+#include "text/tokens.h"
+#include "base/csv.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "text/bytes.h"
+#include "text/seekable.h"
+#include "text/shard.h"
+#include <assert.h>
+#include <string.h>
+
+typedef struct {
+    char *path; // of the tokens
+    shard_meta_t meta;
+    file_map_t file;
+    seek_table_t table;
+    csv_t docs;    // owns the texts of its documents
+    int64_t first; // position of its first token
+} shard_t;
+
+enum { CACHED = 8 }; // decoded frames kept: 2 MiB
+
+typedef struct {
+    int64_t shard, frame; // what it holds; shard -1: nothing
+    int64_t used;         // time of last use
+    int32_t *token;       // (SHARD_FRAME)
+} cached_t;
+
+struct tokens {
+    int64_t shards, count, documents;
+    shard_t *shard;
+    token_document_t *document; // (documents), by position
+    ZSTD_DCtx *decoder;
+    uint8_t *content; // (SHARD_FRAME, 4): a decoded frame
+    cached_t cache[CACHED];
+    int64_t clock;
+};
+
+/* --- opening ------------------------------------------------------------------------------------------------------ */
+
+static int size_check(const char *path, int64_t size, int64_t expected) {
+    if (size == expected) return 0;
+    return err_set("%s: %lld bytes where its shard had %lld: the file is cut short or was replaced; "
+                   "ingest the corpus again",
+                   path, (long long)size, (long long)expected);
+}
+
+static int present_check(const char *path) {
+    if (file_exists(path)) return 0;
+    return err_set("%s: missing, but its shard is listed in the shards.csv beside it; ingest the corpus again", path);
+}
+
+static int open_meta(const char *dir, const char *name, shard_t *s) {
+    char *path = mem_printf("%s/%s.json", dir, name);
+    if (path == NULL) return -1;
+    file_map_t map = {0};
+    int rc = present_check(path);
+    if (rc == 0) rc = file_map(path, &map);
+    if (rc == 0) rc = shard_meta_parse(path, (const char *)map.data, map.size, &s->meta);
+    file_unmap(&map);
+    mem_free(path);
+    return rc;
+}
+
+/* Every frame is full but the last, so that a division finds a position. */
+static int frames_check(const shard_t *s) {
+    int64_t left = s->meta.tokens * shard_width(s->meta.vocab), full = SHARD_FRAME * shard_width(s->meta.vocab);
+    for (int64_t i = 0; i < s->table.frames; i++) {
+        int64_t content = left < full ? left : full;
+        if (content == 0 || s->table.frame[i].content != content) left = INT64_MIN / 2;
+        left -= content;
+    }
+    if (left == 0) return 0;
+    return err_set("%s: its seek table does not hold the %lld tokens of the shard; ingest the corpus again", s->path,
+                   (long long)s->meta.tokens);
+}
+
+static int open_file(const char *dir, const char *name, shard_t *s) {
+    s->path = mem_printf("%s/%s.tok.zst", dir, name);
+    if (s->path == NULL) return -1;
+    TRY(present_check(s->path));
+    TRY(file_map(s->path, &s->file));
+    TRY(size_check(s->path, (int64_t)s->file.size, s->meta.token_bytes));
+    size_t tail = (size_t)s->meta.table_bytes;
+    if (hash_compare(hash_bytes(s->file.data + s->file.size - tail, tail, 0), s->meta.table_hash) != 0) {
+        return err_set("%s: its seek table is damaged; ingest the corpus again", s->path);
+    }
+    TRY(seek_table_parse(s->path, s->file.data, s->file.size, &s->table));
+    return frames_check(s);
+}
+
+static int read_docs(const char *path, shard_t *s) {
+    hash_t hash;
+    int64_t size = 0;
+    TRY(present_check(path));
+    TRY(file_size(path, &size));
+    TRY(size_check(path, size, s->meta.docs_bytes));
+    TRY(hash_file(path, &hash));
+    if (hash_compare(hash, s->meta.docs_hash) != 0) {
+        return err_set("%s: the document table is damaged; ingest the corpus again", path);
+    }
+    TRY(csv_read(path, &s->docs));
+    if (s->docs.columns == 5 && s->docs.rows == s->meta.documents) return 0;
+    return err_set("%s: %lld rows of %d columns where %lld of 5 belong; ingest the corpus again", path,
+                   (long long)s->docs.rows, s->docs.columns, (long long)s->meta.documents);
+}
+
+static int open_docs(const char *dir, const char *name, shard_t *s) {
+    char *path = mem_printf("%s/%s.docs.csv", dir, name);
+    if (path == NULL) return -1;
+    int rc = read_docs(path, s);
+    mem_free(path);
+    return rc;
+}
+
+static int open_shard(const char *dir, const char *name, shard_t *s) {
+    TRY(open_meta(dir, name, s));
+    TRY(open_file(dir, name, s));
+    return open_docs(dir, name, s);
+}
+
+/* Documents of a shard, from document[0] on, must lie end to end. */
+static int place_documents(const shard_t *s, token_document_t *document) {
+    int64_t at = 0;
+    for (int64_t i = 0; i < s->docs.rows; i++) {
+        int64_t first = 0, length = 0;
+        TRY(num_parse_i64(csv_at(&s->docs, i, 0), &first));
+        TRY(num_parse_i64(csv_at(&s->docs, i, 1), &length));
+        if (first != at || length < 0 || length >= s->meta.tokens - at) {
+            return err_set("%s: document %lld does not start where the one before it ends, or is too long; "
+                           "ingest the corpus again",
+                           s->path, (long long)i);
+        }
+        document[i] = (token_document_t){.first = s->first + first,
+                                         .length = length,
+                                         .id = csv_at(&s->docs, i, 2),
+                                         .source = csv_at(&s->docs, i, 3),
+                                         .family = csv_at(&s->docs, i, 4)};
+        at += length + 1;
+    }
+    if (at == s->meta.tokens) return 0;
+    return err_set("%s: its documents hold %lld tokens, the shard %lld; ingest the corpus again", s->path,
+                   (long long)at, (long long)s->meta.tokens);
+}
+
+static int join_shards(tokens_t *t) {
+    for (int64_t i = 0; i < t->shards; i++) {
+        shard_t *s = &t->shard[i];
+        if (s->meta.vocab != t->shard[0].meta.vocab || s->meta.end != t->shard[0].meta.end) {
+            return err_set("%s: another vocabulary or end token than %s has; ingest the corpus again", s->path,
+                           t->shard[0].path);
+        }
+        s->first = t->count;
+        t->count += s->meta.tokens;
+        t->documents += s->meta.documents;
+    }
+    t->document = mem_new(t->documents, sizeof *t->document, "document table");
+    if (t->document == NULL) return -1;
+    token_document_t *document = t->document;
+    for (int64_t i = 0; i < t->shards; i++) {
+        TRY(place_documents(&t->shard[i], document));
+        document += t->shard[i].meta.documents;
+    }
+    return 0;
+}
+
+/* The list must be what its shards would make of it. */
+static int list_check(const char *path, const csv_t *rows, const tokens_t *t) {
+    shard_list_t list;
+    file_map_t map = {0};
+    int rc = shard_list_begin(&list);
+    for (int64_t i = 0; rc == 0 && i < t->shards; i++) {
+        rc = shard_list_add(&list, csv_at(rows, i, 0), &t->shard[i].meta);
+    }
+    if (rc == 0) rc = file_map(path, &map);
+    if (rc == 0 && (map.size != (size_t)list.bytes || memcmp(map.data, list.text, map.size) != 0)) {
+        rc = err_set("%s: does not agree with the shards it lists: it is damaged, or a shard was replaced; "
+                     "ingest the corpus again",
+                     path);
+    }
+    file_unmap(&map);
+    mem_free(list.text);
+    return rc;
+}
+
+static int open_shards(const char *dir, const char *path, const csv_t *rows, tokens_t *t) {
+    if (rows->rows == 0) return err_set("%s: lists no shard; ingest the corpus again", path);
+    t->shard = mem_new(rows->rows, sizeof *t->shard, "list of shards");
+    if (t->shard == NULL) return -1;
+    while (t->shards < rows->rows) {
+        const char *name = csv_at(rows, t->shards, 0);
+        TRY(open_shard(dir, name, &t->shard[t->shards++]));
+    }
+    TRY(list_check(path, rows, t));
+    return join_shards(t);
+}
+
+static int open_folder(const char *dir, tokens_t *t) {
+    if (!artifact_is_done(dir)) {
+        return err_set("%s: not a finished token corpus (no file DONE in it); run memprobe ingest", dir);
+    }
+    csv_t rows = {0};
+    char *path = mem_printf("%s/shards.csv", dir);
+    if (path == NULL) return -1;
+    int rc = csv_read(path, &rows);
+    if (rc == 0) rc = open_shards(dir, path, &rows, t);
+    csv_free(&rows);
+    mem_free(path);
+    return rc;
+}
+
+static int open_decoder(tokens_t *t) {
+    t->decoder = ZSTD_createDCtx();
+    if (t->decoder == NULL) return err_set("no memory for a zstd decoder");
+    t->content = mem_new(SHARD_FRAME, sizeof(uint32_t), "frame of tokens");
+    if (t->content == NULL) return -1;
+    for (int i = 0; i < CACHED; i++) t->cache[i].shard = -1;
+    return 0;
+}
+
+int tokens_open(const char *dir, tokens_t **tokens) {
+    tokens_t *t = mem_new(1, sizeof *t, "token corpus");
+    if (t == NULL) return -1;
+    if (open_decoder(t) != 0 || open_folder(dir, t) != 0) {
+        tokens_close(t);
+        return -1;
+    }
+    *tokens = t;
+    return 0;
+}
+
+void tokens_close(tokens_t *t) {
+    if (t == NULL) return;
+    for (int64_t i = 0; i < t->shards; i++) {
+        csv_free(&t->shard[i].docs);
+        seek_table_free(&t->shard[i].table);
+        file_unmap(&t->shard[i].file);
+        mem_free(t->shard[i].path);
+    }
+    for (int i = 0; i < CACHED; i++) mem_free(t->cache[i].token);
+    ZSTD_freeDCtx(t->decoder);
+    mem_free(t->content);
+    mem_free(t->document);
+    mem_free(t->shard);
+    mem_free(t);
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------- */
+
+int64_t tokens_count(const tokens_t *t) {
+    return t->count;
+}
+
+int64_t tokens_documents(const tokens_t *t) {
+    return t->documents;
+}
+
+int32_t tokens_vocab(const tokens_t *t) {
+    return (int32_t)t->shard[0].meta.vocab;
+}
+
+int32_t tokens_end(const tokens_t *t) {
+    return (int32_t)t->shard[0].meta.end;
+}
+
+const token_document_t *tokens_document(const tokens_t *t, int64_t index) {
+    assert(index >= 0 && index < t->documents);
+    return &t->document[index];
+}
+
+int64_t tokens_document_at(const tokens_t *t, int64_t position) {
+    assert(position >= 0 && position < t->count);
+    int64_t low = 0, high = t->documents;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (t->document[middle].first <= position)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+/* The shard that holds a position: the last that starts at or before it (an empty shard starts where the next does). */
+static int64_t shard_at(const tokens_t *t, int64_t position) {
+    int64_t low = 0, high = t->shards;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (t->shard[middle].first <= position)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int decode_frame(tokens_t *t, const shard_t *s, int64_t frame, int32_t *token) {
+    TRY(seek_frame_decode(s->path, s->file.data, &s->table, frame, t->decoder, t->content));
+    int32_t width = shard_width(s->meta.vocab);
+    int64_t n = (int64_t)s->table.frame[frame].content / width;
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t id = width == 2 ? bytes_get_u16(t->content + 2 * i) : bytes_get_u32(t->content + 4 * i);
+        largest = id > largest ? id : largest;
+        token[i] = (int32_t)id;
+    }
+    if (largest < s->meta.vocab) return 0;
+    return err_set("%s: frame %lld holds token %u, outside the vocabulary of %lld; ingest the corpus again", s->path,
+                   (long long)frame, largest, (long long)s->meta.vocab);
+}
+
+/* The tokens of a frame: from the cache, or decoded into the place that was not used for longest. */
+static int frame_get(tokens_t *t, int64_t shard, int64_t frame, const int32_t **token) {
+    cached_t *slot = &t->cache[0];
+    for (int i = 0; i < CACHED; i++) {
+        cached_t *c = &t->cache[i];
+        if (c->shard == shard && c->frame == frame) {
+            slot = c;
+            break;
+        }
+        if (c->used < slot->used) slot = c;
+    }
+    if (slot->shard != shard || slot->frame != frame) {
+        slot->shard = -1; // whatever happens, it no longer holds what it did
+        if (slot->token == NULL) slot->token = mem_new(SHARD_FRAME, sizeof *slot->token, "decoded frame");
+        if (slot->token == NULL) return -1;
+        TRY(decode_frame(t, &t->shard[shard], frame, slot->token));
+        slot->shard = shard;
+        slot->frame = frame;
+    }
+    slot->used = ++t->clock;
+    *token = slot->token;
+    return 0;
+}
+
+int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out) {
+    if (position < 0 || n < 0 || position > t->count - n) {
+        return err_set("tokens %lld to %lld asked for of a corpus of %lld", (long long)position,
+                       (long long)position + n, (long long)t->count);
+    }
+    while (n > 0) {
+        int64_t shard = shard_at(t, position);
+        int64_t in_shard = position - t->shard[shard].first, frame = in_shard / SHARD_FRAME;
+        int64_t in_frame = in_shard % SHARD_FRAME, shard_left = t->shard[shard].meta.tokens - in_shard;
+        int64_t take = SHARD_FRAME - in_frame;
+        take = take < shard_left ? take : shard_left;
+        take = take < n ? take : n;
+        const int32_t *token = NULL;
+        TRY(frame_get(t, shard, frame, &token));
+        memcpy(out, token + in_frame, (size_t)take * sizeof *out);
+        position += take;
+        out += take;
+        n -= take;
+    }
+    return 0;
+}
