@@ -1,0 +1,18 @@
+/* The verbs of the command line, one file each. A verb gets its own name as argv[0] and returns the exit status: 0
+ * done, 1 failed, 2 misuse, 75 interrupted and resumable. Only cmd/ prints results and chooses exit statuses. */
+#ifndef MEMPROBE_VERBS_H
+#define MEMPROBE_VERBS_H
+
+enum { EXIT_FAILED = 1, EXIT_MISUSE = 2, EXIT_INTERRUPTED = 75 };
+
+/* Verbs of a study: cmd_study runs the stages up to the one that argv[0] names. Collective. */
+int cmd_study(int argc, char **argv);
+
+/* Tools: for one rank. */
+int cmd_tokenizer(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_complete(int argc, char **argv);
+int cmd_selftest(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+
+#endif
