@@ -1,0 +1,341 @@
+/* Builds the chain of hashes: inputs -> tokenizer -> ingest -> census, models -> stores -> probes -> report. */
+#include "cmd/plan.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/num.h"
+#include "cmd/stages.h"
+#include "model/spec.h"
+#include "par/par.h"
+#include "text/tokens.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Raised when a stage writes other bytes than before for the same settings: old artifacts then no longer count. */
+enum {
+    FORMAT_TOKENIZER = 1,
+    FORMAT_INGEST = 1,
+    FORMAT_CENSUS = 1,
+    FORMAT_TRAIN = 1,
+    FORMAT_STORE = 1,
+    FORMAT_PROBE = 1,
+    FORMAT_REPORT = 1
+};
+
+__attribute__((format(printf, 2, 3))) static const char *format_text(arena_t *arena, const char *format, ...) {
+    char text[4096];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof text) {
+        err_set("a path of more than %zu bytes: choose shorter folder names", sizeof text);
+        return NULL;
+    }
+    return arena_strdup(arena, text);
+}
+
+static void add_hash(hasher_t *h, hash_t hash) {
+    hasher_add(h, &hash, sizeof hash);
+}
+
+static hasher_t *hasher_of(const char *kind, int format) {
+    hasher_t *h = hasher_create();
+    if (!h) return NULL;
+    hasher_add_text(h, kind);
+    hasher_add_i64(h, format);
+    return h;
+}
+
+/* Adds a stage; its folder is CACHE/VERB-HASH unless dir is given. Returns its folder, NULL on failure. */
+static const char *add_stage(plan_t *plan, const char *verb, const char *name, const char *dir, hash_t hash,
+                             int (*run)(const plan_t *, stage_t *), int32_t model, int32_t memory, int32_t resumable) {
+    char text[HASH_TEXT];
+    hash_print(text, hash);
+    if (!dir) dir = format_text(plan->arena, "%s/%s-%.16s", plan->study->run.cache, verb, text);
+    if (!dir || !name) return NULL;
+    plan->stage[plan->n_stages++] = (stage_t){.verb = verb,
+                                              .name = name,
+                                              .dir = dir,
+                                              .hash = hash,
+                                              .model = model,
+                                              .memory = memory,
+                                              .resumable = resumable,
+                                              .run = run};
+    return dir;
+}
+
+static int hash_inputs(plan_t *plan, hash_t *hash) {
+    hasher_t *h = hasher_of("inputs", 1);
+    if (!h) return -1;
+    for (int64_t i = 0; i < plan->inputs.count; i++) {
+        hash_t content;
+        int64_t bytes;
+        if (hash_file(plan->inputs.path[i], &content) != 0 || file_size(plan->inputs.path[i], &bytes) != 0) {
+            hasher_finish(h);
+            return -1;
+        }
+        const char *slash = strrchr(plan->inputs.path[i], '/');
+        hasher_add_text(h, slash ? slash + 1 : plan->inputs.path[i]);
+        add_hash(h, content);
+        plan->input_bytes += bytes;
+    }
+    *hash = hasher_finish(h);
+    return 0;
+}
+
+/* Hashes of a checkpoint folder: its config, weights and tokenizer. */
+static int hash_checkpoint(const char *dir, hash_t *hash) {
+    char pattern[4096];
+    hasher_t *h = hasher_of("checkpoint", 1);
+    if (!h) return -1;
+    int rc = 0;
+    file_list_t files = {0};
+    snprintf(pattern, sizeof pattern, "%s/*.safetensors", dir);
+    if (file_glob(pattern, &files) != 0 || files.count == 0)
+        rc = err_set("%s: no *.safetensors: a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
+                     "tokenizer.json",
+                     dir);
+    for (int64_t i = 0; rc == 0 && i < files.count; i++) {
+        hash_t content;
+        rc = hash_file(files.path[i], &content);
+        if (rc == 0) add_hash(h, content);
+    }
+    file_list_free(&files);
+    snprintf(pattern, sizeof pattern, "%s/config.json", dir);
+    hash_t config;
+    if (rc == 0) rc = hash_file(pattern, &config);
+    if (rc == 0) add_hash(h, config);
+    *hash = hasher_finish(h);
+    return rc;
+}
+
+/* Files are read once, by rank 0; the other ranks get the hash. Collective. */
+static int hash_on_rank0(int (*compute)(void *, hash_t *), void *what, hash_t *hash) {
+    int rc = par_rank() == 0 ? compute(what, hash) : 0;
+    TRY(par_agree(rc));
+    par_broadcast(hash, sizeof *hash, 0);
+    return 0;
+}
+
+static int compute_inputs(void *what, hash_t *hash) {
+    return hash_inputs(what, hash);
+}
+
+static int compute_file(void *what, hash_t *hash) {
+    return hash_file(what, hash);
+}
+
+static int compute_checkpoint(void *what, hash_t *hash) {
+    return hash_checkpoint(what, hash);
+}
+
+/* The settings that decide which text is a member: part of the tokenizer's and of the tokens' hash. */
+static void add_corpus_settings(hasher_t *h, const study_t *study, hash_t inputs) {
+    add_hash(h, inputs);
+    hasher_add_i64(h, study->run.seed);
+    hasher_add_f64(h, study->corpus.held_out);
+    hasher_add_i64(h, study->inject.per_level);
+    if (study->inject.per_level == 0) return;
+    hasher_add_i64(h, study->inject.words);
+    for (int32_t i = 0; i < study->inject.duplicates.n; i++) hasher_add_i64(h, study->inject.duplicates.v[i]);
+}
+
+static int plan_corpus(plan_t *plan, hash_t *ingest) {
+    const study_t *study = plan->study;
+    hash_t inputs, tokenizer;
+    TRY(hash_on_rank0(compute_inputs, plan, &inputs));
+    if (study->corpus.train_vocab) {
+        hasher_t *h = hasher_of("tokenizer", FORMAT_TOKENIZER);
+        if (!h) return -1;
+        add_corpus_settings(h, study, inputs);
+        hasher_add_i64(h, study->corpus.train_vocab);
+        tokenizer = hasher_finish(h);
+        const char *dir = add_stage(plan, "tokenizer", "tokenizer", NULL, tokenizer, stage_tokenizer, -1, -1, 0);
+        plan->tokenizer = dir ? format_text(plan->arena, "%s/tokenizer.json", dir) : NULL;
+        if (!plan->tokenizer) return -1;
+        plan->stage[plan->n_stages - 1].verb = "ingest";
+    } else {
+        plan->tokenizer = study->corpus.tokenizer;
+        TRY(hash_on_rank0(compute_file, (void *)(uintptr_t)plan->tokenizer, &tokenizer));
+    }
+    hasher_t *h = hasher_of("ingest", FORMAT_INGEST);
+    if (!h) return -1;
+    add_corpus_settings(h, study, inputs);
+    add_hash(h, tokenizer);
+    *ingest = hasher_finish(h);
+    plan->ingest_dir = add_stage(plan, "ingest", "ingest", NULL, *ingest, stage_ingest, -1, -1, 0);
+    return plan->ingest_dir ? 0 : -1;
+}
+
+static int plan_census(plan_t *plan, hash_t ingest, hash_t *probes) {
+    const study_t *study = plan->study;
+    hasher_t *h = hasher_of("census", FORMAT_CENSUS);
+    if (!h) return -1;
+    add_hash(h, ingest);
+    hasher_add_i64(h, study->run.seed);
+    hasher_add_text(h, study->probe.sample);
+    hasher_add_i64(h, study_window(study));
+    hasher_add_i64(h, study->probe.per_bucket);
+    *probes = hasher_finish(h);
+    plan->probes_dir = add_stage(plan, "census", "census and probes", NULL, *probes, stage_census, -1, -1, 0);
+    return plan->probes_dir ? 0 : -1;
+}
+
+static int plan_model(plan_t *plan, int32_t i, hash_t ingest, hash_t *hash) {
+    const study_model_t *model = &plan->study->model[i];
+    if (!model->train) {
+        plan->model_dir[i] = model->checkpoint;
+        return hash_on_rank0(compute_checkpoint, (void *)(uintptr_t)model->checkpoint, hash);
+    }
+    hasher_t *h = hasher_of("train", FORMAT_TRAIN);
+    if (!h) return -1;
+    add_hash(h, ingest);
+    hasher_add_i64(h, plan->study->run.seed);
+    const int64_t integers[] = {
+        model->layers, model->width, model->heads, model->ffn, model->context, model->batch, model->parallel_residual};
+    const double reals[] = {model->rotary_pct, model->epochs, model->lr,  model->lr_end,
+                            model->warmup,     model->decay,  model->clip};
+    for (size_t k = 0; k < sizeof integers / sizeof integers[0]; k++) hasher_add_i64(h, integers[k]);
+    for (size_t k = 0; k < sizeof reals / sizeof reals[0]; k++) hasher_add_f64(h, reals[k]);
+    if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas"); // the one backend with other bits
+    *hash = hasher_finish(h);
+    const char *name = format_text(plan->arena, "train %s", model->name);
+    plan->model_dir[i] = add_stage(plan, "train", name, NULL, *hash, stage_train, i, -1, 1);
+    return plan->model_dir[i] ? 0 : -1;
+}
+
+static int plan_store(plan_t *plan, int32_t i, int32_t m, hash_t ingest, hash_t model, hash_t *hash) {
+    hasher_t *h = hasher_of("store", FORMAT_STORE);
+    if (!h) return -1;
+    add_hash(h, ingest);
+    add_hash(h, model);
+    hasher_add_i64(h, plan->study->memory[m].stride);
+    if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas");
+    *hash = hasher_finish(h);
+    for (int32_t other = 0; other < m; other++) // two memories with the same store share it
+        if (plan->store_dir[i][other] && plan->study->memory[other].stride == plan->study->memory[m].stride) {
+            plan->store_dir[i][m] = plan->store_dir[i][other];
+            return 0;
+        }
+    const char *name = format_text(plan->arena, "store %s %s", plan->study->model[i].name, plan->study->memory[m].name);
+    plan->store_dir[i][m] = add_stage(plan, "store", name, NULL, *hash, stage_store, i, m, 0);
+    return plan->store_dir[i][m] ? 0 : -1;
+}
+
+/* m = -1: the bare model. */
+static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t model, hash_t store, hash_t *hash) {
+    const study_t *study = plan->study;
+    hasher_t *h = hasher_of("probe", FORMAT_PROBE);
+    if (!h) return -1;
+    add_hash(h, probes);
+    add_hash(h, model);
+    for (int32_t c = 0; c < study->probe.context.n; c++) hasher_add_i64(h, study->probe.context.v[c]);
+    hasher_add_i64(h, study->probe.suffix);
+    hasher_add_text(h, study->probe.decode);
+    if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas");
+    if (m >= 0) {
+        const study_memory_t *memory = &study->memory[m];
+        add_hash(h, store);
+        hasher_add_text(h, memory->name);
+        hasher_add_text(h, memory->kind);
+        hasher_add_i64(h, memory->k);
+        hasher_add_f64(h, memory->temperature);
+        for (int32_t l = 0; l < memory->lambda.n; l++) hasher_add_f64(h, memory->lambda.v[l]);
+    }
+    *hash = hasher_finish(h);
+    const char *name = m < 0 ? format_text(plan->arena, "probe %s", study->model[i].name)
+                             : format_text(plan->arena, "probe %s %s", study->model[i].name, study->memory[m].name);
+    plan->probe_dir[i][m + 1] = add_stage(plan, "probe", name, NULL, *hash, stage_probe, i, m, 0);
+    return plan->probe_dir[i][m + 1] ? 0 : -1;
+}
+
+static int plan_stages(plan_t *plan) {
+    study_t *study = plan->study;
+    hash_t ingest, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
+    hasher_t *report = hasher_of("report", FORMAT_REPORT);
+    if (!report) return -1;
+    hasher_add_text(report, study->run.name);
+    hasher_add_f64(report, study->probe.alpha);
+    int rc = 0;
+    TRY_GOTO(plan_corpus(plan, &ingest), end);
+    TRY_GOTO(plan_census(plan, ingest, &probes), end);
+    for (int32_t i = 0; i < study->n_models; i++) {
+        TRY_GOTO(plan_model(plan, i, ingest, &model[i]), end);
+        hasher_add_text(report, study->model[i].name);
+    }
+    for (int32_t i = 0; i < study->n_models; i++)
+        for (int32_t m = 0; m < study->n_memories; m++)
+            if (study_memory_has_model(&study->memory[m], study->model[i].name))
+                TRY_GOTO(plan_store(plan, i, m, ingest, model[i], &store[i][m]), end);
+    for (int32_t i = 0; i < study->n_models; i++)
+        for (int32_t m = -1; m < study->n_memories; m++) {
+            if (m >= 0 && !plan->store_dir[i][m]) continue;
+            hash_t hash, none = {0, 0};
+            TRY_GOTO(plan_probe(plan, i, m, probes, model[i], m < 0 ? none : store[i][m], &hash), end);
+            add_hash(report, hash);
+        }
+    plan->results_dir = format_text(plan->arena, "%s/%s", study->run.results, study->run.name);
+    if (!plan->results_dir) rc = -1;
+end:;
+    hash_t hash = hasher_finish(report);
+    if (rc == 0 && !add_stage(plan, "report", "report", plan->results_dir, hash, stage_report, -1, -1, 1)) rc = -1;
+    return rc;
+}
+
+int plan_create(study_t *study, plan_t *plan) {
+    memset(plan, 0, sizeof *plan);
+    plan->study = study;
+    plan->ops = tensor_kernels(study->run.kernels);
+    if (!plan->ops) return err_context("[run] kernels");
+    plan->arena = arena_create(1 << 16);
+    if (!plan->arena) return -1;
+    int64_t most = 4 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
+    plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
+    int rc = plan->stage ? file_glob(study->corpus.documents, &plan->inputs) : -1;
+    if (rc == 0 && plan->inputs.count == 0)
+        rc = err_set("[corpus] documents = %s matches no file", study->corpus.documents);
+    rc = par_agree(rc);
+    if (rc == 0) rc = plan_stages(plan);
+    for (int32_t i = 0; rc == 0 && i < plan->n_stages; i++) { // rank 0 looks, all believe it
+        plan->stage[i].done = par_rank() == 0 && plan_stage_is_done(&plan->stage[i]);
+        par_broadcast(&plan->stage[i].done, sizeof plan->stage[i].done, 0);
+    }
+    if (rc != 0) plan_free(plan);
+    return rc;
+}
+
+void plan_free(plan_t *plan) {
+    file_list_free(&plan->inputs);
+    arena_free(plan->arena);
+    memset(plan, 0, sizeof *plan);
+}
+
+int plan_stage_is_done(const stage_t *stage) {
+    char path[4096], text[HASH_TEXT];
+    snprintf(path, sizeof path, "%s/DONE", stage->dir);
+    file_map_t map;
+    if (!artifact_is_done(stage->dir) || file_map(path, &map) != 0) return 0;
+    hash_print(text, stage->hash);
+    int same = map.size >= HASH_TEXT - 1 && memcmp(map.data, text, HASH_TEXT - 1) == 0;
+    file_unmap(&map);
+    return same;
+}
+
+const char *plan_arm_name(const plan_t *plan, int32_t memory, int32_t i) {
+    char number[NUM_TEXT];
+    const study_memory_t *m = &plan->study->memory[memory];
+    return format_text(plan->arena, "%s:lambda=%s", m->name, num_print_f64(number, m->lambda.v[i]));
+}
+
+ingest_t plan_ingest(const plan_t *plan) {
+    const study_t *study = plan->study;
+    return (ingest_t){.inputs = &plan->inputs,
+                      .held_out = study->corpus.held_out,
+                      .inject = {.per_level = study->inject.per_level,
+                                 .levels = study->inject.duplicates.n,
+                                 .copies = study->inject.duplicates.v,
+                                 .words = study->inject.words,
+                                 .seed = (uint64_t)study->run.seed},
+                      .seed = (uint64_t)study->run.seed};
+}

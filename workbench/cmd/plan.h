@@ -1,0 +1,59 @@
+/* The plan of a study: its stages in order, each with an artifact folder named by a hash of everything that went into
+ * it. memprobe is a small make: a stage whose folder is DONE is skipped, a half-done one resumes or starts over, and a
+ * changed setting changes the hashes of the stages that depend on it, and of no other. */
+#ifndef MEMPROBE_PLAN_H
+#define MEMPROBE_PLAN_H
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "cmd/study.h"
+#include "tensor/tensor.h"
+#include "text/ingest.h"
+
+typedef struct plan plan_t;
+typedef struct stage stage_t;
+
+struct stage {
+    const char *verb;      // the verb of the command line that runs up to here
+    const char *name;      // for people: "train large"
+    const char *dir;       // its artifact
+    hash_t hash;           // of everything that went into it
+    int32_t model, memory; // indices into the study, -1 where they mean nothing
+    int32_t resumable;     // a half-done folder is of use
+    int32_t done;
+    int (*run)(const plan_t *plan, stage_t *stage); // collective: 0 done, 1 interrupted with state saved, -1
+    double tokens, flop;                            // the work it did, for the rates of the run; 0 until it has run
+};
+
+struct plan {
+    study_t *study;
+    const tensor_ops_t *ops;
+    arena_t *arena; // owns all texts
+    file_list_t inputs;
+    int64_t input_bytes;                               // as on disk
+    const char *tokenizer;                             // path of the tokenizer.json
+    const char *ingest_dir, *probes_dir, *results_dir; // artifacts
+    const char *model_dir[STUDY_MODELS];               // checkpoint folders, trained here or given
+    const char *store_dir[STUDY_MODELS][STUDY_MEMORIES];
+    const char *probe_dir[STUDY_MODELS][STUDY_MEMORIES + 1]; // [model][0] bare, [model][1 + memory]
+    int32_t n_stages;
+    stage_t *stage;
+};
+
+/* Collective. Hashes the inputs, names the artifacts and looks which are done. Borrows study. */
+int plan_create(study_t *study, plan_t *plan);
+void plan_free(plan_t *plan);
+
+/* Is the stage's folder complete and made from the same inputs? Local. */
+int plan_stage_is_done(const stage_t *stage);
+
+/* Name of a memory's arm at its i-th lambda, "knn:lambda=0.25"; arena memory. */
+const char *plan_arm_name(const plan_t *plan, int32_t memory, int32_t i);
+
+/* What ingest is to do, from the study. Texts and arrays belong to plan. */
+ingest_t plan_ingest(const plan_t *plan);
+
+/* The table of `memprobe plan`, to stdout: stages, what is done, predicted cost. Local. */
+int plan_print(const plan_t *plan);
+
+#endif
