@@ -1,0 +1,97 @@
+/* `memprobe plan`: what would run, what is done, and what it will cost at the rate measured here. Writes nothing. */
+#include "base/err.h"
+#include "base/num.h"
+#include "cmd/plan.h"
+#include "model/spec.h"
+#include "par/par.h"
+#include "text/tokens.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Before ingest the number of tokens is a guess from the size of the input: compressed English holds about one BPE
+ * token in 1.3 bytes of zstd, plain in 4. */
+static double guess_tokens(const plan_t *plan, int *is_exact) {
+    char path[4096];
+    tokens_t *tokens;
+    snprintf(path, sizeof path, "%s/members", plan->ingest_dir);
+    *is_exact = artifact_is_done(path) && tokens_open(path, &tokens) == 0;
+    if (*is_exact) {
+        double n = (double)tokens_count(tokens);
+        tokens_close(tokens);
+        return n;
+    }
+    double natural = 0;
+    for (int64_t i = 0; i < plan->inputs.count; i++) {
+        int64_t bytes = 0;
+        if (file_size(plan->inputs.path[i], &bytes) != 0) err_clear();
+        size_t n = strlen(plan->inputs.path[i]);
+        natural += (double)bytes / (n > 4 && strcmp(plan->inputs.path[i] + n - 4, ".zst") == 0 ? 1.3 : 4);
+    }
+    const study_inject_t *inject = &plan->study->inject;
+    double planted = 0;
+    for (int32_t l = 0; l < inject->duplicates.n; l++)
+        planted += (double)inject->per_level * (double)inject->duplicates.v[l] * (double)inject->words * 1.5;
+    return natural * (1 - plan->study->corpus.held_out) + planted;
+}
+
+static model_spec_t shape_of(const plan_t *plan, int32_t i) {
+    const study_model_t *m = &plan->study->model[i];
+    char path[4096];
+    model_spec_t shape = {0};
+    if (m->train)
+        return (model_spec_t){.family = "gpt_neox",
+                              .layers = m->layers,
+                              .width = m->width,
+                              .heads = m->heads,
+                              .head_size = m->width / m->heads,
+                              .ffn = m->ffn,
+                              .context = m->context,
+                              .vocab = plan->study->corpus.train_vocab ? plan->study->corpus.train_vocab : 50000};
+    snprintf(path, sizeof path, "%s/config.json", m->checkpoint);
+    if (spec_read(path, &shape) != 0) err_clear();
+    return shape;
+}
+
+/* FLOP of a stage; 0 for those that are not limited by arithmetic. */
+static double predict_flop(const plan_t *plan, const stage_t *stage, double tokens) {
+    const study_t *study = plan->study;
+    if (stage->model < 0) return 0;
+    model_spec_t shape = shape_of(plan, stage->model);
+    double token = spec_flop_per_token(&shape, shape.context);
+    if (strcmp(stage->verb, "train") == 0) return 3 * token * tokens * study->model[stage->model].epochs;
+    if (strcmp(stage->verb, "store") == 0) return token * tokens;
+    double probes = 0, queries = 0; // at most per_bucket members and as many controls in about 20 buckets that exist
+    for (int32_t c = 0; c < study->probe.context.n; c++) {
+        double n = 2.0 * 20 * (double)study->probe.per_bucket;
+        probes += n * (double)(study->probe.context.v[c] + study->probe.suffix);
+        queries += n * (double)study->probe.suffix;
+    }
+    double search = 0;
+    if (stage->memory >= 0)
+        search = 2 * queries * tokens / (double)study->memory[stage->memory].stride * (double)shape.width;
+    return probes * token + search;
+}
+
+int plan_print(const plan_t *plan) {
+    int is_exact;
+    double tokens = guess_tokens(plan, &is_exact), peak = tensor_peak(plan->ops), total = 0;
+    char flop_text[NUM_TEXT], time_text[NUM_TEXT], bytes[NUM_TEXT];
+    printf("%-28s %-7s %10s %10s   %s\n", "stage", "state", "FLOP", "time", "folder");
+    for (int32_t i = 0; i < plan->n_stages; i++) {
+        const stage_t *stage = &plan->stage[i];
+        double flop = predict_flop(plan, stage, tokens), seconds = flop / (0.6 * peak * par_size());
+        snprintf(flop_text, sizeof flop_text, "%.2g", flop);
+        num_print_seconds(time_text, seconds);
+        const char *state = stage->done ? "done" : stage->resumable && file_exists(stage->dir) ? "resume" : "run";
+        printf("%-28s %-7s %10s %10s   %s\n", stage->name, state, flop > 0 && !stage->done ? flop_text : "-",
+               flop > 0 && !stage->done ? time_text : "-", stage->dir);
+        if (!stage->done) total += seconds;
+    }
+    printf("corpus: %lld files, %s, %s %.3g member tokens\n", (long long)plan->inputs.count,
+           num_print_bytes(bytes, (double)plan->input_bytes), is_exact ? "exactly" : "about", tokens);
+    printf(
+        "to do: about %s of arithmetic on %d ranks, at 60 %% of the %.0f GFLOP/s measured on one core (%s kernels);\n"
+        "probes are counted at their upper bound\n",
+        num_print_seconds(time_text, total), par_size(), peak * 1e-9, plan->ops->name);
+    return 0;
+}

@@ -1,0 +1,271 @@
+/* The stages: settings in, calls to the layers below, an artifact out. See stages.h. */
+#include "cmd/stages.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "index/probes.h"
+#include "memory/datastore.h"
+#include "memory/knn.h"
+#include "model/model.h"
+#include "model/train.h"
+#include "par/par.h"
+#include "probe/engine.h"
+#include "report/report.h"
+#include "text/ingest.h"
+#include "text/tokenizer.h"
+#include "text/tokens.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { PATH_BYTES = 4096 };
+
+static void join(char path[PATH_BYTES], const char *dir, const char *name) {
+    snprintf(path, PATH_BYTES, "%s/%s", dir, name);
+}
+
+int stage_tokenizer(const plan_t *plan, stage_t *stage) {
+    (void)stage;
+    ingest_t spec = plan_ingest(plan);
+    return ingest_train_tokenizer(&spec, (int32_t)plan->study->corpus.train_vocab, plan->tokenizer);
+}
+
+int stage_ingest(const plan_t *plan, stage_t *stage) {
+    ingest_t spec = plan_ingest(plan);
+    return ingest_run(&spec, plan->tokenizer, stage->dir);
+}
+
+int stage_census(const plan_t *plan, stage_t *stage) {
+    const study_t *study = plan->study;
+    char members[PATH_BYTES], controls[PATH_BYTES];
+    join(members, plan->ingest_dir, "members");
+    join(controls, plan->ingest_dir, "controls");
+    sample_t spec = {.length = study_window(study),
+                     .per_bucket = study->probe.per_bucket,
+                     .seed = (uint64_t)study->run.seed,
+                     .memory = study->run.memory};
+    return probes_sample(&spec, members, controls, stage->dir);
+}
+
+static int open_members(const plan_t *plan, tokens_t **tokens) {
+    char members[PATH_BYTES];
+    join(members, plan->ingest_dir, "members");
+    return par_agree(tokens_open(members, tokens));
+}
+
+static model_spec_t spec_of(const study_model_t *m, const tokens_t *corpus) {
+    int64_t head_size = m->width / m->heads;
+    return (model_spec_t){.family = "gpt_neox",
+                          .vocab = tokens_vocab(corpus),
+                          .layers = m->layers,
+                          .width = m->width,
+                          .heads = m->heads,
+                          .head_size = head_size,
+                          .ffn = m->ffn,
+                          .context = m->context,
+                          .rotary_dims = (int64_t)((double)head_size * m->rotary_pct) / 2 * 2,
+                          .rotary_base = 10000,
+                          .norm_eps = 1e-5f,
+                          .parallel_residual = m->parallel_residual,
+                          .tied_head = 0,
+                          .end_token = tokens_end(corpus)};
+}
+
+int stage_train(const plan_t *plan, stage_t *stage) {
+    const study_model_t *m = &plan->study->model[stage->model];
+    tokens_t *corpus = NULL;
+    model_t *model = NULL;
+    TRY(open_members(plan, &corpus));
+    model_spec_t shape = spec_of(m, corpus);
+    train_t spec = {.epochs = m->epochs,
+                    .batch = m->batch,
+                    .lr = m->lr,
+                    .lr_end = m->lr_end,
+                    .warmup = m->warmup,
+                    .beta1 = 0.9,
+                    .beta2 = 0.95,
+                    .eps = 1e-8,
+                    .decay = m->decay,
+                    .clip = m->clip,
+                    .seed = (uint64_t)plan->study->run.seed,
+                    .save_every = m->save_every};
+    int rc = par_agree(model_create(&shape, plan->ops, spec.seed, &model));
+    if (rc == 0) rc = train_run(&spec, model, corpus, m->name, stage->dir);
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? model_save(model, stage->dir, plan->tokenizer) : 0);
+    stage->tokens = m->epochs * (double)tokens_count(corpus);
+    stage->flop = 3 * stage->tokens * spec_flop_per_token(&shape, shape.context);
+    model_free(model);
+    tokens_close(corpus);
+    return rc;
+}
+
+/* A checkpoint must speak the corpus's tokens: same tokenizer, vocabulary not smaller. */
+static int check_vocabulary(const plan_t *plan, int32_t i, const model_t *model) {
+    char path[PATH_BYTES];
+    hash_t theirs, ours;
+    join(path, plan->model_dir[i], "tokenizer.json");
+    if (file_exists(path)) {
+        TRY(hash_file(path, &theirs));
+        TRY(hash_file(plan->tokenizer, &ours));
+        if (hash_compare(theirs, ours) != 0)
+            return err_set("model %s was made with another tokenizer than the corpus: %s differs from %s; set [corpus] "
+                           "tokenizer to the model's own file",
+                           plan->study->model[i].name, path, plan->tokenizer);
+    }
+    tokenizer_t *tokenizer;
+    TRY(tokenizer_load(plan->tokenizer, &tokenizer));
+    int32_t vocab = tokenizer_vocab(tokenizer);
+    tokenizer_free(tokenizer);
+    if (model_spec(model)->vocab >= vocab) return 0;
+    return err_set("model %s knows %lld tokens, the corpus has %d: they were made with different tokenizers",
+                   plan->study->model[i].name, (long long)model_spec(model)->vocab, (int)vocab);
+}
+
+static int check_context(const plan_t *plan, int32_t i, const model_t *model) {
+    int64_t need = study_window(plan->study) - 1;
+    if (model_spec(model)->context >= need) return 0;
+    return err_set("model %s sees at most %lld tokens, the longest probe needs %lld: shorten [probe] context or suffix",
+                   plan->study->model[i].name, (long long)model_spec(model)->context, (long long)need);
+}
+
+/* Collective. */
+static int load_model(const plan_t *plan, int32_t i, model_t **model) {
+    *model = NULL;
+    int rc = model_load(plan->model_dir[i], plan->ops, model);
+    if (rc == 0) rc = check_vocabulary(plan, i, *model);
+    if (rc == 0) rc = check_context(plan, i, *model);
+    if (par_agree(rc) == 0) return 0;
+    model_free(*model);
+    return -1;
+}
+
+int stage_store(const plan_t *plan, stage_t *stage) {
+    tokens_t *corpus = NULL;
+    model_t *model = NULL;
+    TRY(open_members(plan, &corpus));
+    int rc = load_model(plan, stage->model, &model);
+    if (rc == 0)
+        rc = datastore_build(model, corpus, plan->study->memory[stage->memory].stride,
+                             plan->study->model[stage->model].name, stage->dir);
+    if (rc == 0) {
+        stage->tokens = (double)tokens_count(corpus);
+        stage->flop = stage->tokens * spec_flop_per_token(model_spec(model), model_spec(model)->context);
+        model_free(model);
+    }
+    tokens_close(corpus);
+    return rc;
+}
+
+static void select_lambda(void *user, int32_t setting) {
+    const opt_reals_t *lambda = ((void **)user)[1];
+    knn_lm_set_lambda(((void **)user)[0], lambda->v[setting]);
+}
+
+/* The arms of one stage: the bare model, or one memory at each of its lambdas. */
+static int probe_arms(const plan_t *plan, const stage_t *stage, const engine_t *spec, const model_t *model,
+                      const probe_set_t *set) {
+    const char *name = stage->name + strlen("probe ");
+    if (stage->memory < 0) {
+        arm_t bare = {.name = "bare"};
+        return engine_run(spec, model, set, &bare, 1, name, stage->dir);
+    }
+    const study_memory_t *memory = &plan->study->memory[stage->memory];
+    datastore_t store;
+    knn_lm_t *blend = NULL;
+    int opened = datastore_open(plan->store_dir[stage->model][stage->memory], &store) == 0;
+    int rc = opened ? knn_lm_create(&store, model, memory->k, memory->temperature, &blend) : -1;
+    arm_t arms[OPT_LIST];
+    void *user[2] = {blend, (void *)(uintptr_t)&memory->lambda};
+    for (int32_t i = 0; rc == 0 && i < memory->lambda.n; i++) {
+        arms[i] = (arm_t){plan_arm_name(plan, stage->memory, i), knn_lm_attachment(blend), select_lambda, user};
+        if (!arms[i].name) rc = -1;
+    }
+    rc = par_agree(rc);
+    if (rc == 0) rc = engine_run(spec, model, set, arms, memory->lambda.n, name, stage->dir);
+    knn_lm_free(blend);
+    if (opened) datastore_close(&store);
+    return rc;
+}
+
+int stage_probe(const plan_t *plan, stage_t *stage) {
+    const study_t *study = plan->study;
+    engine_t spec = {.n_context = study->probe.context.n,
+                     .context = study->probe.context.v,
+                     .suffix = study->probe.suffix,
+                     .batch_tokens = study->probe.batch_tokens};
+    probe_set_t set;
+    model_t *model;
+    TRY(par_agree(probes_read(plan->probes_dir, &set)));
+    int rc = load_model(plan, stage->model, &model);
+    if (rc == 0) {
+        rc = probe_arms(plan, stage, &spec, model, &set);
+        for (int32_t c = 0; c < spec.n_context; c++) {
+            double tokens = (double)set.n * (double)(spec.context[c] + spec.suffix - 1);
+            stage->tokens += tokens;
+            stage->flop += tokens * spec_flop_per_token(model_spec(model), spec.context[c] + spec.suffix);
+        }
+        model_free(model);
+    }
+    probes_free(&set);
+    return rc;
+}
+
+static int add_cell(const plan_t *plan, report_t *report, report_cell_t *cells, int32_t model, int64_t parameters,
+                    const char *arm, int32_t memory) {
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/records.%s.bin", plan->probe_dir[model][memory + 1], arm);
+    char *kept = arena_strdup(plan->arena, path);
+    if (!kept) return -1;
+    cells[report->n_cells++] = (report_cell_t){plan->study->model[model].name, parameters, arm, kept};
+    return 0;
+}
+
+/* One cell for each model and arm, in the order of the config. */
+static int collect_cells(const plan_t *plan, report_t *report, report_cell_t *cells) {
+    const study_t *study = plan->study;
+    for (int32_t i = 0; i < study->n_models; i++) {
+        char path[PATH_BYTES];
+        model_spec_t shape;
+        join(path, plan->model_dir[i], "config.json");
+        TRY(spec_read(path, &shape));
+        int64_t parameters = spec_parameters(&shape, 0);
+        TRY(add_cell(plan, report, cells, i, parameters, "bare", -1));
+        for (int32_t m = 0; m < study->n_memories; m++) {
+            if (!plan->store_dir[i][m]) continue;
+            for (int32_t l = 0; l < study->memory[m].lambda.n; l++) {
+                const char *arm = plan_arm_name(plan, m, l);
+                if (!arm) return -1;
+                TRY(add_cell(plan, report, cells, i, parameters, arm, m));
+            }
+        }
+    }
+    return 0;
+}
+
+static int write_report(const plan_t *plan, const stage_t *stage) {
+    const study_t *study = plan->study;
+    char path[PATH_BYTES];
+    int64_t most = 0;
+    for (int32_t i = 0; i < study->n_models; i++)
+        for (int32_t m = -1; m < study->n_memories; m++) most += m < 0 ? 1 : study->memory[m].lambda.n;
+    report_cell_t *cells = arena_new(plan->arena, most, sizeof *cells, "the cells of the report");
+    if (!cells) return -1;
+    report_t report = {.name = study->run.name,
+                       .dir = stage->dir,
+                       .probes_dir = plan->probes_dir,
+                       .tokenizer_path = plan->tokenizer,
+                       .n_context = study->probe.context.n,
+                       .context = study->probe.context.v,
+                       .suffix = study->probe.suffix,
+                       .cell = cells,
+                       .alpha = study->probe.alpha,
+                       .plots_dir = study->run.plots};
+    TRY(collect_cells(plan, &report, cells));
+    join(path, stage->dir, "config.ini");
+    TRY(study_write_config(study, path));
+    TRY(report_tables(&report));
+    TRY(report_figures(&report));
+    return report_page(&report);
+}
+
+int stage_report(const plan_t *plan, stage_t *stage) {
+    return par_agree(par_rank() == 0 ? write_report(plan, stage) : 0);
+}
