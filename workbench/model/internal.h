@@ -34,6 +34,10 @@ void weight_shape(const model_spec_t *spec, weight_t weight, int64_t *rows, int6
 /* Offset in floats; layer is ignored for the weights outside the layers. A tied head is the embedding. */
 int64_t weight_offset(const model_spec_t *spec, weight_t weight, int64_t layer);
 
+/* Calls visit for every weight in the order of the block, until one does not return 0; returns what it returned. */
+typedef int weight_visit_t(void *user, weight_t weight, int64_t layer);
+int weight_visit(const model_spec_t *spec, weight_visit_t *visit, void *user);
+
 /* Pointers into a block of canonical layout: the parameters, or gradients of the same layout. */
 typedef struct {
     float *norm1_gain, *norm1_bias, *qkv, *qkv_bias, *out, *out_bias;
@@ -66,8 +70,8 @@ typedef struct {
 } family_field_t;
 typedef struct {
     const char *names[FIELD_NAMES]; // as above
-    const char *value;              // the only text, number or truth value that the decoder implements, as JSON
-    int required;                   // absent means something else
+    const char *value;              // the only value that the decoder implements, as JSON; an absent key means it
+    int written;                    // 1: config.json gets it
     const char *why;                // ends the message of refusal
 } family_constant_t;
 

@@ -57,6 +57,15 @@ int64_t weight_offset(const model_spec_t *spec, weight_t weight, int64_t layer) 
     return layers_at + layer * per_layer + size_of(spec, WEIGHT_NORM1_GAIN, weight) - weight_size(spec, weight);
 }
 
+int weight_visit(const model_spec_t *spec, weight_visit_t *visit, void *user) {
+    TRY(visit(user, WEIGHT_EMBED, 0));
+    for (int64_t l = 0; l < spec->layers; l++)
+        for (weight_t w = WEIGHT_NORM1_GAIN; w <= WEIGHT_DOWN_BIAS; w++) TRY(visit(user, w, l));
+    TRY(visit(user, WEIGHT_NORM_GAIN, 0));
+    TRY(visit(user, WEIGHT_NORM_BIAS, 0));
+    return spec->tied_head ? 0 : visit(user, WEIGHT_HEAD, 0);
+}
+
 layer_weights_t layer_weights(const model_spec_t *spec, float *block, int64_t layer) {
     return (layer_weights_t){
         .norm1_gain = block + weight_offset(spec, WEIGHT_NORM1_GAIN, layer),

@@ -3,33 +3,23 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "model/internal.h"
-#include <assert.h>
 #include <math.h>
 
-static int name_tensors(model_t *model) {
-    const model_spec_t *spec = &model->spec;
-    int64_t count = 3 + (spec->tied_head ? 0 : 1) + spec->layers * (WEIGHT_DOWN_BIAS - WEIGHT_NORM1_GAIN + 1);
-    model->tensor = mem_new(count, sizeof *model->tensor, "names of tensors");
-    if (model->tensor == NULL) return -1;
-    model_tensor_t *next = model->tensor;
-    for (weight_t w = WEIGHT_EMBED; w < WEIGHT_COUNT; w++) {
-        if (w == WEIGHT_HEAD && spec->tied_head) continue;
-        if (weight_is_of_layer(w)) continue;
-        /* The layers stand between the embedding and the last norm. */
-        for (int64_t l = 0; w == WEIGHT_NORM_GAIN && l < spec->layers; l++)
-            for (weight_t v = WEIGHT_NORM1_GAIN; v <= WEIGHT_DOWN_BIAS; v++, next++) {
-                family_tensor_name(model->family, v, l, sizeof next->name, next->name);
-                weight_shape(spec, v, &next->rows, &next->columns);
-                next->offset = weight_offset(spec, v, l);
-            }
-        family_tensor_name(model->family, w, 0, sizeof next->name, next->name);
-        weight_shape(spec, w, &next->rows, &next->columns);
-        next->offset = weight_offset(spec, w, 0);
-        next++;
-    }
-    assert(next == model->tensor + count);
-    model->tensors = (int32_t)count;
+static int name_tensor(void *user, weight_t weight, int64_t layer) {
+    model_t *model = user;
+    model_tensor_t *tensor = &model->tensor[model->tensors++];
+    family_tensor_name(model->family, weight, layer, sizeof tensor->name, tensor->name);
+    weight_shape(&model->spec, weight, &tensor->rows, &tensor->columns);
+    tensor->offset = weight_offset(&model->spec, weight, layer);
     return 0;
+}
+
+static int name_tensors(model_t *model) {
+    int64_t outside = WEIGHT_COUNT - (WEIGHT_DOWN_BIAS - WEIGHT_NORM1_GAIN + 1);
+    int64_t most = outside + model->spec.layers * (WEIGHT_DOWN_BIAS - WEIGHT_NORM1_GAIN + 1);
+    model->tensor = mem_new(most, sizeof *model->tensor, "names of tensors");
+    if (model->tensor == NULL) return -1;
+    return weight_visit(&model->spec, name_tensor, model);
 }
 
 int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **out) {
@@ -55,30 +45,31 @@ int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **
 /* The start of training, as Pythia was started: normal numbers of variance 2 / (5 width) ("small init", Nguyen and
  * Salazar 2019), and of deviation 2 / (layers sqrt(width)) for what adds to the residual (Wang and Komatsuzaki 2021).
  */
-static void fill_random(model_t *model, uint64_t seed) {
-    const model_spec_t *spec = &model->spec;
+typedef struct {
+    model_t *model;
+    uint64_t seed;
+} fill_t;
+
+static int fill_weight(void *user, weight_t weight, int64_t layer) {
+    const fill_t *fill = user;
+    const model_spec_t *spec = &fill->model->spec;
     double inner = sqrt(2.0 / (5.0 * (double)spec->width));
     double outer = 2.0 / ((double)spec->layers * sqrt((double)spec->width));
-    for (weight_t w = WEIGHT_EMBED; w < WEIGHT_COUNT; w++) {
-        int64_t rows, columns, layers = weight_is_of_layer(w) ? spec->layers : 1;
-        if (w == WEIGHT_HEAD && spec->tied_head) continue;
-        weight_shape(spec, w, &rows, &columns);
-        double deviation = w == WEIGHT_OUT || w == WEIGHT_DOWN ? outer : inner;
-        int is_gain = w == WEIGHT_NORM1_GAIN || w == WEIGHT_NORM2_GAIN || w == WEIGHT_NORM_GAIN;
-        for (int64_t l = 0; l < layers; l++) {
-            int64_t offset = weight_offset(spec, w, l);
-            float *x = model->parameters + offset;
-            if (columns > 0) tensor_fill_normal(seed, (uint64_t)offset, rows * columns, (float)deviation, x);
-            for (int64_t i = 0; is_gain && i < rows; i++) x[i] = 1;
-        }
-    }
+    double deviation = weight == WEIGHT_OUT || weight == WEIGHT_DOWN ? outer : inner;
+    int is_gain = weight == WEIGHT_NORM1_GAIN || weight == WEIGHT_NORM2_GAIN || weight == WEIGHT_NORM_GAIN;
+    int64_t rows, columns, offset = weight_offset(spec, weight, layer);
+    weight_shape(spec, weight, &rows, &columns);
+    float *x = fill->model->parameters + offset;
+    if (columns > 0) tensor_fill_normal(fill->seed, (uint64_t)offset, rows * columns, (float)deviation, x);
+    for (int64_t i = 0; is_gain && i < rows; i++) x[i] = 1;
+    return 0;
 }
 
 int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t seed, model_t **out) {
     model_t *model;
     TRY(model_allocate(spec, ops, &model));
-    fill_random(model, seed);
-    if (model_pack(model) != 0) {
+    fill_t fill = {model, seed};
+    if (weight_visit(spec, fill_weight, &fill) != 0 || model_pack(model) != 0) {
         model_free(model);
         return -1;
     }

@@ -1,0 +1,319 @@
+/* A Hugging Face folder as a model, and back. All shapes are checked against the config before the first float is
+ * allocated, so that a forged config cannot ask for more memory than its files fill; a tensor that is missing, too
+ * many, of another shape or type, or not finite, is refused by name. */
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "model/internal.h"
+#include "model/safetensors.h"
+#include <jansson.h>
+#include <string.h>
+
+/* The files that together hold one checkpoint. */
+typedef struct {
+    safetensors_t **file;
+    int64_t files, capacity;
+} shards_t;
+
+static void shards_close(shards_t *shards) {
+    for (int64_t i = 0; i < shards->files; i++) safetensors_close(shards->file[i]);
+    mem_free(shards->file);
+}
+
+static int shards_add(shards_t *shards, const char *dir, const char *name) {
+    /* The name comes from a file: it must not lead out of the folder. */
+    if (strchr(name, '/') != NULL || name[0] == '.') return err_set("%s: bad file name \"%.100s\"", dir, name);
+    char *path = mem_printf("%s/%s", dir, name);
+    if (path == NULL) return -1;
+    int rc = 0;
+    for (int64_t i = 0; i < shards->files; i++)
+        if (strcmp(safetensors_path(shards->file[i]), path) == 0) goto done;
+    rc = mem_grow(&shards->file, &shards->capacity, shards->files + 1, sizeof *shards->file, "checkpoint files");
+    if (rc == 0) rc = safetensors_open(path, &shards->file[shards->files]);
+    if (rc == 0) shards->files++;
+done:
+    mem_free(path);
+    return rc;
+}
+
+/* The tensor of that name in any of the files; *file is set with it. */
+static const safetensors_entry_t *shards_find(const shards_t *shards, const char *name, const safetensors_t **file) {
+    for (int64_t i = 0; i < shards->files; i++) {
+        const safetensors_entry_t *entry = safetensors_find(shards->file[i], name);
+        *file = shards->file[i];
+        if (entry != NULL) return entry;
+    }
+    return NULL;
+}
+
+/* Opens the files that model.safetensors.index.json names, each of which must hold what the index says. */
+static int open_index(shards_t *shards, const char *dir, const char *path) {
+    json_error_t error;
+    const char *tensor;
+    json_t *value, *index = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    int rc = 0;
+    if (index == NULL) return err_set("%s:%d: %s", path, error.line, error.text);
+    json_t *map = json_object_get(index, "weight_map");
+    if (json_object_size(map) == 0) rc = err_set("%s: no weight_map", path);
+    json_object_foreach(map, tensor, value) {
+        const char *name = json_string_value(value);
+        if (rc == 0 && name == NULL) rc = err_set("%s: %s is in no file", path, tensor);
+        if (rc == 0) rc = shards_add(shards, dir, name);
+    }
+    json_object_foreach(map, tensor, value) {
+        const safetensors_t *file;
+        if (rc == 0 && shards_find(shards, tensor, &file) == NULL)
+            rc = err_set("%s: tensor %s is in none of the files", path, tensor);
+    }
+    json_decref(index);
+    return rc;
+}
+
+static int check_duplicates(const shards_t *shards) {
+    for (int64_t i = 0; i < shards->files; i++)
+        for (int32_t j = 0; j < safetensors_count(shards->file[i]); j++) {
+            const safetensors_t *first;
+            const char *name = safetensors_at(shards->file[i], j)->name;
+            shards_find(shards, name, &first);
+            if (first != shards->file[i])
+                return err_set("tensor %s is in %s and in %s", name, safetensors_path(first),
+                               safetensors_path(shards->file[i]));
+        }
+    return 0;
+}
+
+static int shards_open(shards_t *shards, const char *dir) {
+    char *whole = mem_printf("%s/model.safetensors", dir), *index = mem_printf("%s/model.safetensors.index.json", dir);
+    int rc = -1;
+    if (whole != NULL && index != NULL) {
+        if (file_exists(whole))
+            rc = shards_add(shards, dir, "model.safetensors");
+        else if (file_exists(index))
+            rc = open_index(shards, dir, index);
+        else
+            rc = err_set("%s: holds neither model.safetensors nor model.safetensors.index.json", dir);
+    }
+    mem_free(whole);
+    mem_free(index);
+    return rc == 0 ? check_duplicates(shards) : rc;
+}
+
+typedef struct {
+    const char *dir;
+    const shards_t *shards;
+    const model_spec_t *spec;
+    const family_t *family;
+    int64_t claimed; // tensors of the files that hold a weight
+    model_t *model;  // while reading
+} load_t;
+
+static int is_float(const char *dtype) {
+    return strcmp(dtype, "F32") == 0 || strcmp(dtype, "F16") == 0 || strcmp(dtype, "BF16") == 0;
+}
+
+static int check_weight(void *user, weight_t weight, int64_t layer) {
+    load_t *load = user;
+    char name[96], want[SAFETENSORS_SHAPE_TEXT], have[SAFETENSORS_SHAPE_TEXT];
+    int64_t shape[2];
+    const safetensors_t *file;
+    family_tensor_name(load->family, weight, layer, sizeof name, name);
+    weight_shape(load->spec, weight, &shape[0], &shape[1]);
+    int32_t rank = shape[1] > 0 ? 2 : 1;
+    const safetensors_entry_t *entry = shards_find(load->shards, name, &file);
+    safetensors_print_shape(want, "", rank, shape);
+    if (entry == NULL)
+        return err_set("%s: tensor %s is missing; config.json calls for the shape%s", load->dir, name, want);
+    if (entry->rank != rank || memcmp(entry->shape, shape, (size_t)rank * sizeof *shape) != 0)
+        return err_set("%s: tensor %s has the shape%s; config.json calls for%s", safetensors_path(file), name,
+                       safetensors_print_shape(have, "", entry->rank, entry->shape), want);
+    if (!is_float(entry->dtype))
+        return err_set("%s: tensor %s has dtype %s; float32, float16 and bfloat16 are read", safetensors_path(file),
+                       name, entry->dtype);
+    load->claimed++;
+    return 0;
+}
+
+static int ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* 1 when the family's files may hold a tensor of that name besides the weights. */
+static int is_ignored(const load_t *load, const char *name) {
+    for (int i = 0; load->family->ignored[i] != NULL; i++)
+        if (ends_with(name, load->family->ignored[i])) return 1;
+    return load->spec->tied_head && strcmp(name, load->family->weight[WEIGHT_HEAD].name) == 0;
+}
+
+typedef struct {
+    load_t *load;
+    const char *name;
+} is_weight_t;
+
+static int compare_name(void *user, weight_t weight, int64_t layer) {
+    is_weight_t *seek = user;
+    char name[96];
+    family_tensor_name(seek->load->family, weight, layer, sizeof name, name);
+    return strcmp(name, seek->name) == 0 ? -1 : 0; // -1 stops the walk: found
+}
+
+static int check_spare(load_t *load) {
+    int64_t others = 0, total = 0;
+    for (int64_t i = 0; i < load->shards->files; i++) {
+        const safetensors_t *file = load->shards->file[i];
+        total += safetensors_count(file);
+        for (int32_t j = 0; j < safetensors_count(file); j++) others += is_ignored(load, safetensors_at(file, j)->name);
+    }
+    if (load->claimed + others == total) return 0;
+    /* Something is spare: only now is it worth the time to find out which. */
+    for (int64_t i = 0; i < load->shards->files; i++) {
+        const safetensors_t *file = load->shards->file[i];
+        for (int32_t j = 0; j < safetensors_count(file); j++) {
+            const safetensors_entry_t *entry = safetensors_at(file, j);
+            is_weight_t seek = {load, entry->name};
+            char text[SAFETENSORS_SHAPE_TEXT];
+            if (is_ignored(load, entry->name) || weight_visit(load->spec, compare_name, &seek) != 0) continue;
+            return err_set("%s: tensor %s, %s, is not part of a %s model of %lld layers; is config.json of this model?",
+                           safetensors_path(file), entry->name,
+                           safetensors_print_shape(text, entry->dtype, entry->rank, entry->shape), load->family->name,
+                           (long long)load->spec->layers);
+        }
+    }
+    return 0;
+}
+
+/* A weight's rows in runs that are contiguous in both layouts: run i of the file is row ours(i) on of ours. */
+typedef struct {
+    int64_t runs, rows;
+} runs_t;
+
+static runs_t weight_runs(const model_spec_t *spec, const family_weight_t *weight, int64_t rows) {
+    if (weight->rows == ROWS_QKV_BY_HEAD) return (runs_t){3 * spec->heads, spec->head_size};
+    return (runs_t){1, rows};
+}
+
+static int64_t run_row(const model_spec_t *spec, const family_weight_t *weight, int64_t run) {
+    if (weight->rows != ROWS_QKV_BY_HEAD) return 0;
+    int64_t head = run / 3, part = run % 3;
+    return part * spec->width + head * spec->head_size;
+}
+
+static int read_weight(void *user, weight_t weight, int64_t layer) {
+    load_t *load = user;
+    const family_weight_t *how = &load->family->weight[weight];
+    char name[96];
+    int64_t rows, columns;
+    const safetensors_t *file;
+    family_tensor_name(load->family, weight, layer, sizeof name, name);
+    weight_shape(load->spec, weight, &rows, &columns);
+    columns = columns > 0 ? columns : 1;
+    const safetensors_entry_t *entry = shards_find(load->shards, name, &file);
+    float *out = load->model->parameters + weight_offset(load->spec, weight, layer);
+    runs_t runs = weight_runs(load->spec, how, rows);
+    for (int64_t i = 0; i < runs.runs; i++)
+        TRY(safetensors_read(file, entry, i * runs.rows * columns, runs.rows * columns,
+                             out + run_row(load->spec, how, i) * columns));
+    if (!tensor_is_finite(rows * columns, out))
+        return err_set("%s: tensor %s holds a NaN or an infinity; the checkpoint is damaged", safetensors_path(file),
+                       name);
+    return 0;
+}
+
+/* A tied head that is in the file all the same must be the embedding, else the file means another model. */
+static int check_tied_head(const load_t *load) {
+    const model_spec_t *spec = load->spec;
+    const safetensors_t *file;
+    const char *name = load->family->weight[WEIGHT_HEAD].name;
+    const safetensors_entry_t *entry = spec->tied_head ? shards_find(load->shards, name, &file) : NULL;
+    if (entry == NULL) return 0;
+    int same = entry->elements == spec->vocab * spec->width && is_float(entry->dtype);
+    float *row = mem_new(spec->width, sizeof *row, "row of the head");
+    if (row == NULL) return -1;
+    for (int64_t i = 0; i < spec->vocab && same; i++)
+        same = safetensors_read(file, entry, i * spec->width, spec->width, row) == 0 &&
+               memcmp(row, load->model->parameters + i * spec->width, (size_t)spec->width * sizeof *row) == 0;
+    mem_free(row);
+    if (same) return 0;
+    return err_set("%s: config.json ties the head to the embedding, but tensor %s differs from it",
+                   safetensors_path(file), name);
+}
+
+static int load_from(load_t *load, const tensor_ops_t *ops, model_t **out) {
+    TRY(weight_visit(load->spec, check_weight, load));
+    TRY(check_spare(load));
+    TRY(model_allocate(load->spec, ops, &load->model));
+    if (weight_visit(load->spec, read_weight, load) != 0 || check_tied_head(load) != 0 ||
+        model_pack(load->model) != 0) {
+        model_free(load->model);
+        return -1;
+    }
+    *out = load->model;
+    return 0;
+}
+
+int model_load(const char *dir, const tensor_ops_t *ops, model_t **out) {
+    model_spec_t spec;
+    shards_t shards = {0};
+    char *config = mem_printf("%s/config.json", dir);
+    if (config == NULL) return -1;
+    int rc = spec_read(config, &spec);
+    mem_free(config);
+    if (rc == 0) rc = shards_open(&shards, dir);
+    if (rc == 0) {
+        load_t load = {.dir = dir, .shards = &shards, .spec = &spec, .family = family_find(spec.family)};
+        rc = load_from(&load, ops, out);
+    }
+    shards_close(&shards);
+    return rc;
+}
+
+typedef struct {
+    const model_t *model;
+    safetensors_out_t *out;
+} save_t;
+
+static int write_weight(void *user, weight_t weight, int64_t layer) {
+    save_t *save = user;
+    const model_spec_t *spec = &save->model->spec;
+    const family_weight_t *how = &save->model->family->weight[weight];
+    const float *from = save->model->parameters + weight_offset(spec, weight, layer);
+    int64_t rows, columns;
+    weight_shape(spec, weight, &rows, &columns);
+    columns = columns > 0 ? columns : 1;
+    runs_t runs = weight_runs(spec, how, rows);
+    for (int64_t i = 0; i < runs.runs; i++)
+        TRY(safetensors_write(save->out, from + run_row(spec, how, i) * columns, runs.rows * columns));
+    return 0;
+}
+
+static int save_weights(const model_t *model, const char *path) {
+    save_t save = {.model = model};
+    safetensors_entry_t *entries = mem_new(model->tensors, sizeof *entries, "tensors of a checkpoint");
+    if (entries == NULL) return -1;
+    for (int32_t t = 0; t < model->tensors; t++) {
+        const model_tensor_t *tensor = &model->tensor[t];
+        entries[t] = (safetensors_entry_t){
+            .name = tensor->name, .rank = tensor->columns > 0 ? 2 : 1, .shape = {tensor->rows, tensor->columns}};
+    }
+    int rc = safetensors_create(path, "pt", model->tensors, entries, &save.out);
+    if (rc == 0) rc = weight_visit(&model->spec, write_weight, &save);
+    if (rc == 0)
+        rc = safetensors_commit(save.out);
+    else
+        safetensors_abort(save.out);
+    mem_free(entries);
+    return rc;
+}
+
+int model_save(const model_t *model, const char *dir, const char *tokenizer_path) {
+    char *config = mem_printf("%s/config.json", dir), *weights = mem_printf("%s/model.safetensors", dir);
+    char *tokenizer = mem_printf("%s/tokenizer.json", dir);
+    int rc = config != NULL && weights != NULL && tokenizer != NULL ? 0 : -1;
+    if (rc == 0) rc = save_weights(model, weights);
+    if (rc == 0 && tokenizer_path != NULL) rc = file_copy(tokenizer_path, tokenizer);
+    if (rc == 0) rc = spec_write(&model->spec, config);
+    mem_free(config);
+    mem_free(weights);
+    mem_free(tokenizer);
+    return rc;
+}
