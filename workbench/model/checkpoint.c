@@ -61,7 +61,7 @@ static int open_index(shards_t *shards, const char *dir, const char *path) {
         if (rc == 0) rc = shards_add(shards, dir, name);
     }
     json_object_foreach(map, tensor, value) {
-        const safetensors_t *file;
+        const safetensors_t *file = NULL;
         if (rc == 0 && shards_find(shards, tensor, &file) == NULL)
             rc = err_set("%s: tensor %s is in none of the files", path, tensor);
     }
@@ -72,7 +72,7 @@ static int open_index(shards_t *shards, const char *dir, const char *path) {
 static int check_duplicates(const shards_t *shards) {
     for (int64_t i = 0; i < shards->files; i++)
         for (int32_t j = 0; j < safetensors_count(shards->file[i]); j++) {
-            const safetensors_t *first;
+            const safetensors_t *first = NULL;
             const char *name = safetensors_at(shards->file[i], j)->name;
             shards_find(shards, name, &first);
             if (first != shards->file[i])
@@ -115,7 +115,7 @@ static int check_weight(void *user, weight_t weight, int64_t layer) {
     load_t *load = user;
     char name[96], want[SAFETENSORS_SHAPE_TEXT], have[SAFETENSORS_SHAPE_TEXT];
     int64_t shape[2];
-    const safetensors_t *file;
+    const safetensors_t *file = NULL;
     family_tensor_name(load->family, weight, layer, sizeof name, name);
     weight_shape(load->spec, weight, &shape[0], &shape[1]);
     int32_t rank = shape[1] > 0 ? 2 : 1;
@@ -203,7 +203,7 @@ static int read_weight(void *user, weight_t weight, int64_t layer) {
     const family_weight_t *how = &load->family->weight[weight];
     char name[96];
     int64_t rows, columns;
-    const safetensors_t *file;
+    const safetensors_t *file = NULL;
     family_tensor_name(load->family, weight, layer, sizeof name, name);
     weight_shape(load->spec, weight, &rows, &columns);
     columns = columns > 0 ? columns : 1;
@@ -222,7 +222,7 @@ static int read_weight(void *user, weight_t weight, int64_t layer) {
 /* A tied head that is in the file all the same must be the embedding, else the file means another model. */
 static int check_tied_head(const load_t *load) {
     const model_spec_t *spec = load->spec;
-    const safetensors_t *file;
+    const safetensors_t *file = NULL;
     const char *name = load->family->weight[WEIGHT_HEAD].name;
     const safetensors_entry_t *entry = spec->tied_head ? shards_find(load->shards, name, &file) : NULL;
     if (entry == NULL) return 0;
