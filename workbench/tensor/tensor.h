@@ -109,6 +109,10 @@ typedef struct tensor_ops {
     /* Squared distances of q (d) to n keys (n, d): each one reduction over 16 lanes of fmaf(t, t, lane), t = q - key.
      */
     void (*distance)(int64_t n, int64_t d, const float *q, const float *keys, int64_t ldk, float *d2);
+
+    /* For tensor_peak: independent chains of multiply-adds that never leave the registers. sink (16) is read and
+     * written, so that nothing is optimised away. Returns the floating-point operations done. */
+    int64_t (*fma_loop)(int64_t rounds, float *sink);
 } tensor_ops_t;
 
 /* The kernels by name; "auto" is the fastest that this CPU runs. NULL with a message for an unknown name or one that

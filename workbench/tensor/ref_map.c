@@ -1,0 +1,31 @@
+/* The reference of the element-wise functions: tensor/math.h on every element. */
+#include "tensor/kernels.h"
+#include "tensor/math.h"
+
+void ref_exp(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = math_exp(x[i]);
+}
+
+void ref_gelu(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = math_gelu(x[i]);
+}
+
+void ref_gelu_grad(int64_t n, const float *x, const float *dy, float *dx) {
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * math_gelu_grad(x[i]);
+}
+
+void ref_add(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] + x[i];
+}
+
+void ref_scale(int64_t n, float s, float *x) {
+    for (int64_t i = 0; i < n; i++) x[i] = x[i] * s;
+}
+
+int64_t ref_fma_loop(int64_t rounds, float *sink) {
+    float sum[4] = {0};
+    for (int64_t i = 0; i < rounds; i++)
+        for (int j = 0; j < 4; j++) sum[j] = fmaf(0.5f, sink[j], sum[j]);
+    for (int j = 0; j < 4; j++) sink[j] = sum[j];
+    return rounds * 4 * 2;
+}

@@ -1,0 +1,196 @@
+/* C = A B with B packed in panels of 32 columns: the kernel that does nine tenths of all work.
+ *
+ * A tile of `rows` x `width` v16 accumulators stays in registers while p runs over a block of k: each step loads
+ * `width` vectors of B and broadcasts `rows` numbers of A. Every accumulator lane is one output's chain, so its bits
+ * depend on nothing but its row of A and its column of B. Tall tiles are bound by the multiply-adds; with few rows the
+ * tile becomes wider instead, so that enough chains are in flight, and the time is that of reading B once. */
+#ifndef MEMPROBE_SIMD_GEMM_H
+#define MEMPROBE_SIMD_GEMM_H
+
+typedef struct {
+    int64_t k;
+    const float *a; // first row of the tile
+    int64_t a_row, a_col;
+    const float *b; // first column of the tile in its panel; the next panel is k * GEMM_PANEL further
+    const float *bias;
+    int accumulate;
+    float *c;
+    int64_t ldc, columns; // columns of C from here on
+} gemm_tile_t;
+
+enum {
+    GEMM_TILE_ROWS = 12,             // of the largest tile on any CPU
+    GEMM_TILE_WIDTH = 8,             // v16 columns of the widest
+    GEMM_AHEAD = 16,                 // steps of k that B is fetched ahead
+    GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over the rows uses: stays in the L2 cache
+};
+
+/* sum + bias, C + that, for one vector of C. */
+static inline void gemm_finish(const gemm_tile_t *t, v16 sum, int64_t row, int64_t column) {
+    float *c = t->c + row * t->ldc + column;
+    int64_t n = t->columns - column;
+    if (n >= 16) {
+        if (t->bias) sum = v16_add(sum, v16_load(t->bias + column));
+        v16_store(c, t->accumulate ? v16_add(v16_load(c), sum) : sum);
+    } else if (n > 0) {
+        if (t->bias) sum = v16_add(sum, v16_load_part(t->bias + column, n));
+        v16_store_part(c, t->accumulate ? v16_add(v16_load_part(c, n), sum) : sum, n);
+    }
+}
+
+/* One tile. rows and width are constants at every call, so that all loops over them unroll into registers. */
+__attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const int rows, const int width) {
+    const int64_t k = t->k, a_row = t->a_row, a_col = t->a_col, panel = k * GEMM_PANEL;
+    float total[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4][16];
+    v16 sum[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4];
+    for (int64_t first = 0; first == 0 || first < k; first += GEMM_BLOCK) {
+        int64_t n = k - first < GEMM_BLOCK ? k - first : GEMM_BLOCK;
+        const float *a = t->a + first * a_col, *b = t->b + first * GEMM_PANEL;
+#pragma GCC unroll 24
+        for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
+        for (int64_t p = 0; p < n; p++, a += a_col, b += GEMM_PANEL) {
+            v16 column[GEMM_TILE_WIDTH];
+#pragma GCC unroll 8
+            for (int j = 0; j < width; j++) {
+                const float *from = b + j / 2 * panel + j % 2 * 16;
+                column[j] = v16_load(from);
+                __builtin_prefetch(from + GEMM_AHEAD * GEMM_PANEL);
+            }
+#pragma GCC unroll 12
+            for (int i = 0; i < rows; i++) {
+                v16 row = v16_set1(a[i * a_row]);
+#pragma GCC unroll 8
+                for (int j = 0; j < width; j++) sum[i * width + j] = v16_fma(row, column[j], sum[i * width + j]);
+            }
+        }
+        if (first > 0)
+#pragma GCC unroll 24
+            for (int i = 0; i < rows * width; i++) sum[i] = v16_add(v16_load(total[i]), sum[i]);
+        if (first + GEMM_BLOCK < k)
+#pragma GCC unroll 24
+            for (int i = 0; i < rows * width; i++) v16_store(total[i], sum[i]);
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int j = 0; j < width; j++) gemm_finish(t, sum[i * width + j], i, j * 16);
+}
+
+/* The widest tile whose accumulators, V16_GEMM_SUMS at most, fit in the registers. */
+static inline int gemm_width(int rows) {
+    int width = 1;
+    while (width < GEMM_TILE_WIDTH && rows * width * 2 <= V16_GEMM_SUMS) width *= 2;
+    return width;
+}
+
+__attribute__((always_inline)) static inline void gemm_tile_width(const gemm_tile_t *t, const int rows, int width) {
+    if (rows * width > V16_GEMM_SUMS) return; // never asked for; leaves the code of such tiles out
+    switch (width) {
+    case 8:
+        if (rows * 8 <= V16_GEMM_SUMS) gemm_tile(t, rows, 8);
+        break;
+    case 4:
+        if (rows * 4 <= V16_GEMM_SUMS) gemm_tile(t, rows, 4);
+        break;
+    case 2:
+        if (rows * 2 <= V16_GEMM_SUMS) gemm_tile(t, rows, 2);
+        break;
+    default:
+        gemm_tile(t, rows, 1);
+    }
+}
+
+static void gemm_tile_any(const gemm_tile_t *t, int rows, int width) {
+    switch (rows) {
+    case 1:
+        gemm_tile_width(t, 1, width);
+        break;
+    case 2:
+        gemm_tile_width(t, 2, width);
+        break;
+    case 3:
+        gemm_tile_width(t, 3, width);
+        break;
+    case 4:
+        gemm_tile_width(t, 4, width);
+        break;
+    case 5:
+        gemm_tile_width(t, 5, width);
+        break;
+    case 6:
+        gemm_tile_width(t, 6, width);
+        break;
+    case 7:
+        gemm_tile_width(t, 7, width);
+        break;
+    case 8:
+        gemm_tile_width(t, 8, width);
+        break;
+    case 9:
+        gemm_tile_width(t, 9, width);
+        break;
+    case 10:
+        gemm_tile_width(t, 10, width);
+        break;
+    case 11:
+        gemm_tile_width(t, 11, width);
+        break;
+    case 12:
+        gemm_tile_width(t, 12, width);
+        break;
+    }
+}
+
+/* Columns [first, last) of C for all rows of a row group. */
+static void gemm_row_group(gemm_tile_t t, int rows, const float *packed, int64_t first, int64_t last) {
+    const float *bias = t.bias;
+    float *c = t.c;
+    while (first < last) {
+        int width = gemm_width(rows);
+        while (width > 1 && (width / 2) * 16 >= last - first) width /= 2;
+        if (first % GEMM_PANEL) width = 1; // the second half of a panel
+        t.b = packed + first / GEMM_PANEL * GEMM_PANEL * t.k + first % GEMM_PANEL;
+        t.bias = bias ? bias + first : NULL;
+        t.c = c + first;
+        t.columns = last - first;
+        gemm_tile_any(&t, rows, width);
+        first += width * 16;
+    }
+}
+
+static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                      const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
+    int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS; // as equal as can be: 13 rows are 7 + 6
+    int64_t chunk = GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL;
+    if (chunk < GEMM_TILE_WIDTH * 16) chunk = GEMM_TILE_WIDTH * 16;
+    for (int64_t first = 0; first < n; first += chunk) {
+        int64_t last = n - first < chunk ? n : first + chunk;
+        for (int64_t g = 0; g < groups; g++) {
+            int64_t row = m * g / groups, rows = m * (g + 1) / groups - row;
+            gemm_tile_t t = {.k = k,
+                             .a = a + row * a_row,
+                             .a_row = a_row,
+                             .a_col = a_col,
+                             .bias = bias,
+                             .accumulate = accumulate,
+                             .c = c + row * ldc,
+                             .ldc = ldc};
+            gemm_row_group(t, (int)rows, packed, first, last);
+        }
+    }
+}
+
+/* As many chains as the GEMM's largest tile has. */
+static int64_t simd_fma_loop(int64_t rounds, float *sink) {
+    v16 sum[V16_GEMM_SUMS], x = v16_load(sink), y = v16_set1(0.5f);
+#pragma GCC unroll 24
+    for (int i = 0; i < V16_GEMM_SUMS; i++) sum[i] = v16_set1((float)i);
+    for (int64_t r = 0; r < rounds; r++)
+#pragma GCC unroll 24
+        for (int i = 0; i < V16_GEMM_SUMS; i++) sum[i] = v16_fma(sum[i], y, x);
+    for (int i = 1; i < V16_GEMM_SUMS; i++) sum[0] = v16_add(sum[0], sum[i]);
+    v16_store(sink, sum[0]);
+    return rounds * V16_GEMM_SUMS * 16 * 2;
+}
+
+#endif
