@@ -38,6 +38,11 @@ $(BUILD)/workbench/tensor/%_avx2.o: CFLAGS += -mavx2 -mfma
 $(BUILD)/workbench/tensor/%_avx512.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 endif
 
+# What the manifest says of the build; made again when the commit changes.
+$(BUILD)/workbench/base/manifest.o: CPPFLAGS += -DMEMPROBE_FLAGS='"$(strip $(CFLAGS))"' \
+    -DMEMPROBE_COMMIT='"$(shell git describe --always --dirty 2>/dev/null || echo unknown)"'
+$(BUILD)/workbench/base/manifest.o: $(wildcard .git/logs/HEAD)
+
 # --- targets --------------------------------------------------------------------------------------------------------
 .PHONY: all deps demo test bench peers format check-format check-layers clean help
 all: $(PROGRAM) ## build the program

@@ -17,7 +17,7 @@ struct file_out {
     uint8_t *buffer;
     size_t held; // bytes in buffer
     int fd;
-    int failed; // a write failed before: commit must fail as well
+    int failed; // errno of the first write that failed: commit fails with it
 };
 
 static int write_error(const char *path, int why) {
@@ -60,7 +60,7 @@ static int write_all(file_out_t *out, const uint8_t *data, size_t bytes) {
         ssize_t wrote = write(out->fd, data, bytes);
         if (wrote < 0 && errno == EINTR) continue;
         if (wrote < 0) {
-            out->failed = 1;
+            out->failed = errno;
             return write_error(out->path, errno);
         }
         data += wrote;
@@ -124,7 +124,7 @@ static int sync_parent(const char *path) {
 }
 
 int file_out_commit(file_out_t *out) {
-    int rc = out->failed ? err_set("%s: not written: an earlier write failed", out->path) : flush_buffer(out);
+    int rc = out->failed ? write_error(out->path, out->failed) : flush_buffer(out);
     if (rc == 0 && fsync(out->fd) != 0 && errno != EINVAL && errno != ENOTSUP) rc = write_error(out->path, errno);
     /* NFS reports a full disk as late as close. */
     int closed = close(out->fd);
