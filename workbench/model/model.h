@@ -53,13 +53,14 @@ int64_t session_length(const session_t *session, int32_t sequence);
 
 /* Feeds tokens: `count` pieces, piece i is length[i] new tokens of sequence[i], tokens of all pieces one after the
  * other (sum of length rows). A ragged batch without padding. Leaves the hidden states of all rows (after the last
- * norm) in the session until the next forward. attach may be NULL. */
+ * norm) in the session until the next forward. attach may be NULL. On failure every sequence is as it was before. */
 int session_forward(session_t *session, int32_t count, const int32_t *sequence, const int64_t *length,
                     const int32_t *tokens, const attachment_t *attach);
 const float *session_hidden(const session_t *session); // (rows, width)
 
-/* Statistics of the next-token distribution at n selected rows of the last forward; target (n). When attach has a
- * logits callback, logits are made in blocks of rows, passed through it, and read; else they are never stored. */
+/* Statistics of the next-token distribution at n selected rows of the last forward; target (n), NULL: all -1. When
+ * attach has a logits callback, logits are made in blocks of rows, passed through it, and read; else they are never
+ * stored. */
 int session_head(session_t *session, int64_t n, const int64_t *select, const int32_t *target,
                  const attachment_t *attach, head_stat_t *stat);
 

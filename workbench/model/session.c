@@ -1,0 +1,217 @@
+/* The decoder: tokens in, hidden states out, keys and values kept. Rows of all sequences of a batch pass through a
+ * layer together, one row a token, without padding; only attention looks at a sequence at a time. Every operation acts
+ * on a row by itself or on a sequence's own cache, so by law 1 a row's bits do not depend on its company. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "model/session_internal.h"
+#include <math.h>
+#include <string.h>
+
+/* Memory for the caches of all sequences, in one block. */
+static int make_caches(session_t *s) {
+    const model_spec_t *spec = &s->model->spec;
+    int64_t padded = (s->capacity + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL;
+    int64_t floats = kv_floats(padded, spec->heads, spec->head_size), caches = s->sequences * spec->layers;
+    s->kv = arena_new(s->arena, caches, sizeof *s->kv, "caches");
+    float *block = arena_new(s->arena, 2 * caches, (size_t)floats * sizeof(float), "keys and values");
+    if (s->kv == NULL || block == NULL) return -1;
+    for (int64_t i = 0; i < caches; i++)
+        s->kv[i] = (tensor_kv_t){.capacity = padded,
+                                 .heads = spec->heads,
+                                 .head_size = spec->head_size,
+                                 .k = block + 2 * i * floats,
+                                 .v = block + (2 * i + 1) * floats};
+    return 0;
+}
+
+/* A block of the session's arena for *where; -1 when there is no memory. */
+static int make(session_t *s, void *where, int64_t count, size_t size, const char *what) {
+    void *block = arena_new(s->arena, count, size, what);
+    memcpy(where, &block, sizeof block);
+    return block != NULL ? 0 : -1;
+}
+
+static int make_scratch(session_t *s) {
+    const model_spec_t *spec = &s->model->spec;
+    int64_t rows = s->rows, width = spec->width, n = s->sequences;
+    TRY(make(s, &s->length, n, sizeof *s->length, "lengths"));
+    TRY(make(s, &s->fed_by, n, sizeof *s->fed_by, "lengths"));
+    TRY(make(s, &s->row, rows, sizeof *s->row, "rows"));
+    TRY(make(s, &s->position, rows, sizeof *s->position, "positions"));
+    TRY(make(s, &s->x, rows * width, sizeof(float), "residual stream"));
+    TRY(make(s, &s->normed, rows * width, sizeof(float), "normed rows"));
+    TRY(make(s, &s->attended, rows * width, sizeof(float), "attention output"));
+    TRY(make(s, &s->qkv, 3 * rows * width, sizeof(float), "queries, keys and values"));
+    TRY(make(s, &s->inner, rows * spec->ffn, sizeof(float), "inner rows of the ffn"));
+    int64_t attention = attention_scratch(rows, s->kv[0].capacity, spec->head_size);
+    TRY(make(s, &s->attention_scratch, attention, sizeof(float), "attention scratch"));
+    TRY(make(s, &s->gathered, rows * width, sizeof(float), "rows of the head"));
+    TRY(make(s, &s->gathered_row, rows, sizeof *s->gathered_row, "rows of the head"));
+    TRY(make(s, &s->no_target, rows, sizeof *s->no_target, "targets"));
+    TRY(make(s, &s->head_scratch, head_scratch(rows), sizeof(float), "head scratch"));
+    TRY(make(s, &s->next, n, sizeof *s->next, "next tokens"));
+    TRY(make(s, &s->ones, n, sizeof *s->ones, "next tokens"));
+    TRY(make(s, &s->count, n, sizeof *s->count, "next tokens"));
+    TRY(make(s, &s->stat, n, sizeof *s->stat, "statistics"));
+    for (int64_t i = 0; i < rows; i++) s->no_target[i] = -1;
+    for (int64_t i = 0; i < n; i++) s->ones[i] = 1;
+    for (int64_t i = 0; i < n; i++) s->count[i] = i;
+    return 0;
+}
+
+int session_create(const model_t *model, int32_t sequences, int64_t capacity, int64_t rows, session_t **out) {
+    const int64_t limit = (int64_t)1 << 32;
+    if (sequences < 1 || capacity < 1 || rows < 1 || capacity > limit || rows > limit)
+        return err_set("session of %d sequences of %lld positions with %lld rows: each must be 1 or more", sequences,
+                       (long long)capacity, (long long)rows);
+    session_t *s = mem_new(1, sizeof *s, "session");
+    if (s == NULL) return -1;
+    s->model = model;
+    s->sequences = sequences;
+    s->capacity = capacity;
+    s->rows = rows;
+    s->arena = arena_create(1 << 20);
+    if (s->arena == NULL || make_caches(s) != 0 || make_scratch(s) != 0) {
+        session_free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+void session_free(session_t *s) {
+    if (s == NULL) return;
+    arena_free(s->arena);
+    mem_free(s);
+}
+
+/* Forgets the positions of a sequence from `length` on, in all layers. */
+static void cut(session_t *s, int32_t sequence, int64_t length) {
+    int64_t layers = s->model->spec.layers;
+    for (int64_t l = 0; l < layers; l++) s->kv[sequence * layers + l].length = length;
+    s->length[sequence] = length;
+}
+
+void session_reset(session_t *s, int32_t sequence) {
+    cut(s, sequence, 0);
+}
+
+int64_t session_length(const session_t *s, int32_t sequence) {
+    return s->length[sequence];
+}
+
+const float *session_hidden(const session_t *s) {
+    return s->normed;
+}
+
+/* One piece of the batch: may it be fed? */
+static int check_piece(const session_t *s, int32_t sequence, int64_t length) {
+    if (sequence < 0 || sequence >= s->sequences)
+        return err_set("sequence %d is not one of the session's %d", sequence, s->sequences);
+    if (s->fed_by[sequence] == s->calls) return err_set("sequence %d is fed twice in one batch", sequence);
+    if (length < 1) return err_set("sequence %d: a piece of %lld tokens", sequence, (long long)length);
+    int64_t end, context = s->model->spec.context;
+    if (__builtin_add_overflow(s->length[sequence], length, &end) || end > s->capacity)
+        return err_set("sequence %d: %lld tokens after %lld do not fit the session's capacity of %lld", sequence,
+                       (long long)length, (long long)s->length[sequence], (long long)s->capacity);
+    if (end > context)
+        return err_set("sequence %d: %lld tokens after %lld are more than the model's context of %lld", sequence,
+                       (long long)length, (long long)s->length[sequence], (long long)context);
+    return 0;
+}
+
+/* Checks the batch and lays out its rows. Nothing of the session that matters changes on failure. */
+static int lay_out(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens) {
+    int64_t r = 0;
+    s->calls++;
+    for (int32_t i = 0; i < count; i++) {
+        TRY(check_piece(s, sequence[i], length[i]));
+        s->fed_by[sequence[i]] = s->calls;
+        if (length[i] > s->rows - r) return err_set("a batch of more rows than the session's %lld", (long long)s->rows);
+        for (int64_t j = 0; j < length[i]; j++, r++) {
+            if (tokens[r] < 0 || tokens[r] >= s->model->spec.vocab)
+                return err_set("token id %d is not below the model's vocabulary of %lld", tokens[r],
+                               (long long)s->model->spec.vocab);
+            s->position[r] = (int32_t)(s->length[sequence[i]] + j);
+            s->row[r] = (row_t){sequence[i], s->position[r]};
+        }
+    }
+    s->filled = r;
+    return 0;
+}
+
+static void linear(const session_t *s, int64_t out, int64_t in, const float *x, const float *packed, const float *bias,
+                   int accumulate, float *y) {
+    s->model->ops->gemm(s->filled, out, in, x, in, 1, packed, bias, accumulate, y, out);
+}
+
+/* Attention of every piece on its own cache: qkv to attended. */
+static void attend(session_t *s, int64_t layer, int32_t count, const int32_t *sequence, const int64_t *length) {
+    const model_spec_t *spec = &s->model->spec;
+    const tensor_ops_t *ops = s->model->ops;
+    int64_t width = spec->width, ld = 3 * width;
+    float scale = (float)(1 / sqrt((double)spec->head_size)), *qkv = s->qkv, *out = s->attended;
+    for (int part = 0; part < 2; part++) // queries and keys
+        ops->rotary(s->filled, spec->heads, spec->head_size, spec->rotary_dims, s->position, s->model->rotary, 1,
+                    qkv + part * width, ld);
+    for (int32_t i = 0; i < count; i++) {
+        tensor_kv_t *kv = &s->kv[sequence[i] * spec->layers + layer];
+        kv_append(kv, length[i], qkv + width, ld, qkv + 2 * width, ld);
+        ops->attention(length[i], spec->heads, kv, scale, qkv, ld, out, width, s->attention_scratch);
+        qkv += length[i] * ld;
+        out += length[i] * width;
+    }
+}
+
+static void norm(const session_t *s, const float *gain, const float *bias) {
+    const model_spec_t *spec = &s->model->spec;
+    s->model->ops->layernorm(s->filled, spec->width, s->x, gain, bias, spec->norm_eps, s->normed, NULL);
+}
+
+/* The order of the additions is part of the arithmetic: x + attention first, then + ffn, in both kinds of residual. The
+ * kinds differ only in which x the second norm sees. */
+static int run_layer(session_t *s, int64_t layer, int32_t count, const int32_t *sequence, const int64_t *length,
+                     const attachment_t *attach) {
+    const model_spec_t *spec = &s->model->spec;
+    const layer_packed_t *packed = &s->model->layer[layer];
+    layer_weights_t w = layer_weights(spec, s->model->parameters, layer);
+    int64_t width = spec->width, ffn = spec->ffn;
+    norm(s, w.norm1_gain, w.norm1_bias);
+    linear(s, 3 * width, width, s->normed, packed->qkv, w.qkv_bias, 0, s->qkv);
+    attend(s, layer, count, sequence, length);
+    if (spec->parallel_residual) norm(s, w.norm2_gain, w.norm2_bias);
+    linear(s, width, width, s->attended, packed->out, w.out_bias, 1, s->x);
+    if (!spec->parallel_residual) norm(s, w.norm2_gain, w.norm2_bias);
+    if (attach && attach->ffn_input) TRY(attach->ffn_input(attach->user, layer, s->filled, s->row, s->normed));
+    linear(s, ffn, width, s->normed, packed->up, w.up_bias, 0, s->inner);
+    s->model->ops->gelu(s->filled * ffn, s->inner, s->inner);
+    linear(s, width, ffn, s->inner, packed->down, w.down_bias, 1, s->x);
+    if (attach && attach->residual) TRY(attach->residual(attach->user, layer, s->filled, s->row, s->x));
+    return 0;
+}
+
+static int run(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens,
+               const attachment_t *attach) {
+    const model_spec_t *spec = &s->model->spec;
+    outer_weights_t w = outer_weights(spec, s->model->parameters);
+    for (int64_t r = 0; r < s->filled; r++)
+        memcpy(s->x + r * spec->width, w.embed + tokens[r] * spec->width, (size_t)spec->width * sizeof(float));
+    if (attach && attach->embedding) TRY(attach->embedding(attach->user, s->filled, s->row, s->x));
+    for (int64_t l = 0; l < spec->layers; l++) TRY(run_layer(s, l, count, sequence, length, attach));
+    norm(s, w.norm_gain, w.norm_bias);
+    if (attach && attach->hidden) TRY(attach->hidden(attach->user, s->filled, s->row, s->normed));
+    if (!tensor_is_finite(s->filled * spec->width, s->normed))
+        return err_set("the model's hidden states hold a NaN or an infinity");
+    return 0;
+}
+
+int session_forward(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens,
+                    const attachment_t *attach) {
+    s->filled = 0;
+    TRY(lay_out(s, count, sequence, length, tokens));
+    int rc = run(s, count, sequence, length, tokens, attach);
+    /* A batch that failed half way through the layers leaves every sequence as it was. */
+    for (int32_t i = 0; i < count; i++) cut(s, sequence[i], s->length[sequence[i]] + (rc == 0 ? length[i] : 0));
+    if (rc != 0) s->filled = 0;
+    return rc != 0 ? -1 : 0;
+}
