@@ -1,0 +1,32 @@
+# Mistakes in the config: one clear message with file, line and key; exit status 1; nothing is written.
+. tests/cli/helpers/lib.sh
+tiny "$DIR/study"
+ini=$DIR/study/config.ini
+check() { # SED-EDIT TEXT...
+    sed "$1" "$ini" >"$DIR/bad.ini"
+    shift
+    for n in $(has_mpi && echo 1 2 || echo 1); do
+        ranks "$n" "$DIR/bad.ini"
+        expect 1 "$@"
+        one_error
+        [ "$(grep -c . "$ERR")" -le $((n == 1 ? 1 : 12)) ] || die "more than the one message"
+    done
+    [ ! -e "$DIR/study/cache" ] && [ ! -e "$DIR/study/results" ] || die "something was written"
+}
+check 's/^suffix = 8/sufix = 8/' "bad.ini:" "sufix" "suffix"
+check 's/^suffix = 8/suffix = 0/' "bad.ini:" "suffix"
+check 's/^suffix = 8/suffix = eight/' "bad.ini:" "suffix" "eight"
+check 's/^layers = 2/layers = 2\nlayers = 3/' "bad.ini:" "layers"
+check 's/^width = 32/width = 33/' "heads"
+check 's/^context = 4, 8, 16/context = 4, 8, 600/' "context"
+check 's/^\[memory.knn\]/[memroy.knn]/' "memroy.knn"
+check 's/^kind = knn-lm/kind = knnlm/' "knnlm" "knn-lm"
+check 's/^models = large/models = huge/' "huge"
+check 's/^lambda = 0, 0.5/lambda = 0, 1.5/' "lambda" "1.5"
+check 's|^documents = .*|documents = /nowhere/*.jsonl|' "/nowhere/*.jsonl"
+check 's/^tokenizer = .*/tokenizer = none.json/' "none.json"
+check 's/^sequences = .*/sequences = many/' "many"
+ranks 1 "$DIR/absent.ini"
+expect 1 "absent.ini"
+ranks 1 --set probe.sufix=8 "$ini"
+expect 1 "sufix"

@@ -1,0 +1,45 @@
+# Damaged inputs and artifacts: one message that names the file, exit 1, no table that looks complete.
+. tests/cli/helpers/lib.sh
+tiny "$DIR/study"
+ranks 1 --no-progress "$DIR/study/config.ini"
+expect 0
+cp -r "$DIR/study" "$DIR/whole"
+fresh() { rm -rf "$DIR/study" && cp -r "$DIR/whole" "$DIR/study"; }
+rerun() { ranks "${2:-1}" --no-progress --set "$1" "$DIR/study/config.ini"; }
+no_results() { [ ! -e "$DIR/study/results/tiny/DONE" ] || die "results look complete"; }
+
+# a truncated token shard, met by the next stage that reads it
+shard=$(ls "$DIR"/study/cache/ingest-*/members/*.tok.zst | head -n 1)
+truncate -s -7 "$shard"
+rerun probe.per_bucket=5
+expect 1 "$(basename "$shard")"; one_error
+fresh
+# one flipped bit in its middle
+python3 - "$(ls "$DIR"/study/cache/ingest-*/members/*.tok.zst | head -n 1)" <<'EOF'
+import sys
+b = bytearray(open(sys.argv[1], 'rb').read()); b[len(b) // 2] ^= 16; open(sys.argv[1], 'wb').write(b)
+EOF
+rerun probe.per_bucket=5
+expect 1 ".tok.zst"; one_error
+fresh
+# a checkpoint whose tensor has another shape than its config says
+model=$(ls -d "$DIR"/study/cache/train-*/ | head -n 1)
+sed -i 's/"num_hidden_layers": *\([0-9]*\)/"num_hidden_layers": 9/' "$model/config.json"
+rerun probe.suffix=7
+expect 1 "$(basename "$model")"; one_error
+fresh
+model=$(ls -d "$DIR"/study/cache/train-*/ | head -n 1)
+sed -i 's/"intermediate_size": *\([0-9]*\)/"intermediate_size": 40/' "$model/config.json"
+rerun probe.suffix=7
+expect 1 "model.safetensors" "40"; one_error
+fresh
+truncate -s -100 "$(ls "$DIR"/study/cache/train-*/model.safetensors | head -n 1)"
+rerun probe.suffix=7
+expect 1 "model.safetensors"; one_error
+# damaged input text: the rank that has the file fails, all stop, one message
+fresh
+printf '{"id": "x", "text": "half a li' >>"$DIR/study/part1.jsonl"
+for n in $(has_mpi && echo 1 2 3 || echo 1); do
+    rerun probe.suffix=7 "$n"
+    expect 1 "part1.jsonl:21"; one_error
+done

@@ -1,0 +1,18 @@
+# A finished study is not run again; a changed setting reruns the stages that depend on it, and only those.
+. tests/cli/helpers/lib.sh
+tiny "$DIR/study"
+ranks 1 --no-progress "$DIR/study/config.ini"
+expect 0
+want=$(tables "$DIR/study")
+find "$DIR/study" -type f -printf '%p %T@\n' | grep -v lock | sort >"$DIR/before"
+ranks 1 --no-progress "$DIR/study/config.ini"
+expect 0 "every stage is done already"
+find "$DIR/study" -type f -printf '%p %T@\n' | grep -v lock | sort >"$DIR/after"
+cmp "$DIR/before" "$DIR/after" || die "the second run wrote files"
+grep -q large "$OUT" || die "the second run does not print the table"
+ranks 1 plan --set memory.knn.k=4 "$DIR/study/config.ini"
+expect 0
+[ "$(awk '$(NF-4) == "run" || / run /' "$OUT" | grep -c .)" -ge 1 ] || die "plan does not show what a changed k reruns"
+awk '/^train|^ingest|^store|^census/ && !/ done /' "$OUT" | grep . && die "a changed k reruns what does not depend on it"
+awk '/^probe large knn/ && / done /' "$OUT" | grep . && die "a changed k does not rerun the memory's probes"
+[ "$(tables "$DIR/study")" = "$want" ] || die "plan changed results"
