@@ -1,7 +1,8 @@
 # memprobe. `make help` lists the targets. Switches: CC=clang asan=1 ubsan=1 coverage=1 serial=1 (no MPI) V=1
 
 PACKAGES = gcc make libopenmpi-dev openmpi-bin libopenblas-dev libzstd-dev libgsl-dev libinih-dev libjansson-dev \
-           libutf8proc-dev libxxhash-dev libcmocka-dev gnuplot-nox bible-kjv zstd python3-minimal
+           libutf8proc-dev libxxhash-dev libcmocka-dev gnuplot-nox bible-kjv zstd python3-minimal \
+           procps util-linux
 DEV_PACKAGES = clang clang-format
 
 VERSION = 0.1
@@ -9,7 +10,7 @@ CC      = gcc
 Q       = $(if $(V),,@)
 
 # --- what is built, and where: every combination of switches has its own folder -----------------------------------
-VARIANT := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(asan),-asan)$(if $(ubsan),-ubsan)$(if $(coverage),-coverage)$(if $(serial),-serial)
+VARIANT := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(asan),-asan)$(if $(ubsan),-ubsan)$(if $(coverage),-coverage)$(if $(serial),-serial)$(if $(fuzz),-fuzz)
 BUILD   := build/out$(VARIANT)
 SOURCES := $(filter-out $(if $(serial),%/par_mpi.c,%/par_serial.c),$(wildcard workbench/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -17,13 +18,14 @@ LIBRARY := $(BUILD)/libmemprobe.a
 PROGRAM := $(BUILD)/memprobe
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 MPIS    := $(patsubst tests/mpi/%.c,$(BUILD)/mpi/%,$(wildcard tests/mpi/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 # --- flags ----------------------------------------------------------------------------------------------------------
 # -ffp-contract=off: law 1; the compiler must not turn a * b + c into fmaf where the source does not say so.
 OPTIMISE  = $(if $(asan)$(ubsan)$(coverage),-O1 -g,-O3 -g)
 SANITISE  = $(if $(asan),-fsanitize=address) $(if $(ubsan),-fsanitize=undefined -fno-sanitize-recover=all) \
-            $(if $(coverage),--coverage)
+            $(if $(coverage),--coverage) $(if $(fuzz),-fsanitize=fuzzer-no-link)
 WARN      = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
 MPI_FLAGS = $(if $(serial),,$(shell mpicc --showme:compile 2>/dev/null))
 MPI_LIBS  = $(if $(serial),,$(shell mpicc --showme:link 2>/dev/null))
@@ -44,7 +46,8 @@ $(BUILD)/workbench/base/manifest.o: CPPFLAGS += -DMEMPROBE_FLAGS='"$(strip $(CFL
 $(BUILD)/workbench/base/manifest.o: $(wildcard .git/logs/HEAD)
 
 # --- targets --------------------------------------------------------------------------------------------------------
-.PHONY: all deps demo test bench peers format check-format check-layers clean help
+FUZZ_SECONDS = 60
+.PHONY: all deps demo test bench peers fuzz fuzzers format check-format check-layers clean help
 all: $(PROGRAM) ## build the program
 
 demo: deps ## install what is missing, build, and run experiments/quickstart from text to figures
@@ -61,6 +64,10 @@ bench: all $(BENCHES) ## print the measured rates as shares of the machine's lim
 peers: all ## compare with the Python peers (their own virtual environment, outside the tree)
 	$(Q)BUILD=$(BUILD) tests/peers/run.sh
 
+fuzz: ## run every fuzzer of foreign bytes for FUZZ_SECONDS (needs clang)
+	$(Q)$(MAKE) --no-print-directory CC=clang asan=1 ubsan=1 fuzz=1 fuzzers
+	$(Q)BUILD=build/out-clang-asan-ubsan-fuzz tests/fuzz/run.sh $(FUZZ_SECONDS)
+
 deps: ## install missing Debian packages (as root or with sudo)
 	$(Q)scripts/deps.sh $(PACKAGES) $(if $(CI)$(dev),$(DEV_PACKAGES))
 
@@ -76,6 +83,7 @@ help: ## this list
 # --- rules ----------------------------------------------------------------------------------------------------------
 .PHONY: tests-built
 tests-built: $(UNITS) $(MPIS)
+fuzzers: $(FUZZERS)
 
 $(PROGRAM): $(BUILD)/workbench/main.o $(LIBRARY)
 	$(Q)echo "  link $@"
@@ -96,6 +104,9 @@ $(BUILD)/mpi/%: $(BUILD)/tests/mpi/%.o $(LIBRARY)
 	$(LINK_TEST)
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
 	$(LINK_TEST)
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
+	$(Q)mkdir -p $(@D) && $(CC) -fsanitize=fuzzer $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 corpora/build/kjv.done: corpora/kjv/build.sh
 	$(Q)corpora/kjv/build.sh corpora/build
