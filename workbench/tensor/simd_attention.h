@@ -1,0 +1,155 @@
+/* Causal attention and its gradient over v16: tiles of queries, whose scores (tile, keys) stay in the cache between the
+ * products that make and use them. Defined by ref_attention.c. */
+#ifndef MEMPROBE_SIMD_ATTENTION_H
+#define MEMPROBE_SIMD_ATTENTION_H
+#include "tensor/kernels.h"
+#include "tensor/simd_gemm.h"
+#include "tensor/simd_map.h"
+#include <string.h>
+
+/* Lanes below n. */
+static v16m attention_below(int64_t n) {
+    static const float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    return v16_less(v16_load(lane), v16_set1((float)n));
+}
+
+/* The first `seen` of a row's dot products become exp(scale s - max), the others up to `keys` 0. Returns the sum. The row
+ * is padded to a multiple of 16, the padding may hold anything. */
+static float attention_softmax(int64_t seen, int64_t keys, float scale, float *s) {
+    int64_t whole = seen / 16 * 16;
+    v16m end = attention_below(seen - whole);
+    v16 factor = v16_set1(scale), lowest = v16_set1(-INFINITY), max = lowest, sum = v16_zero();
+    for (int64_t j = 0; j < whole; j += 16) max = v16_max(v16_mul(factor, v16_load(s + j)), max);
+    if (whole < seen) max = v16_max(v16_blend(end, v16_mul(factor, v16_load(s + whole)), lowest), max);
+    v16 top = v16_set1(v16_fold_max(max));
+    for (int64_t j = 0; j < whole; j += 16) {
+        v16 e = v16_exp(v16_sub(v16_mul(factor, v16_load(s + j)), top));
+        sum = v16_add(sum, e);
+        v16_store(s + j, e);
+    }
+    if (whole < seen) {
+        v16 e = v16_exp(v16_sub(v16_mul(factor, v16_load(s + whole)), top));
+        e = v16_blend(end, e, v16_zero());
+        sum = v16_add(sum, e);
+        v16_store(s + whole, e);
+        whole += 16;
+    }
+    for (int64_t j = whole; j < keys; j += 16) v16_store(s + j, v16_zero());
+    return v16_fold_add(sum);
+}
+
+/* x = x / z + 0 */
+static void attention_divide(int64_t n, float z, float *x) {
+    int64_t whole = n / 16 * 16;
+    v16 by = v16_set1(z);
+    for (int64_t i = 0; i < whole; i += 16) v16_store(x + i, v16_add(v16_div(v16_load(x + i), by), v16_zero()));
+    if (whole < n) {
+        v16 last = v16_div(v16_load_part(x + whole, n - whole), by);
+        v16_store_part(x + whole, v16_add(last, v16_zero()), n - whole);
+    }
+}
+
+/* C (m, size) = A (m, k) B with B in panels that stand `stride` floats apart, since they have room for more than k. */
+static void attention_product(int64_t m, int64_t size, int64_t k, const float *a, int64_t lda, const float *panels,
+                              int64_t stride, float *c, int64_t ldc) {
+    for (int64_t j = 0; j < size; j += GEMM_PANEL) {
+        int64_t columns = size - j < GEMM_PANEL ? size - j : GEMM_PANEL;
+        simd_gemm(m, columns, k, a, lda, 1, panels + j / GEMM_PANEL * stride, NULL, 0, c + j, ldc);
+    }
+}
+
+static void simd_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
+                           float *out, int64_t ldo, float *scratch) {
+    int64_t size = kv->head_size, panels = (size + GEMM_PANEL - 1) / GEMM_PANEL, stride = kv->capacity * GEMM_PANEL;
+    int64_t past = kv->length - n, ld = attention_row(kv->length), group = heads / kv->heads;
+    for (int64_t h = 0; h < heads; h++) {
+        const float *k = kv->k + h / group * size * kv->capacity, *v = kv->v + h / group * panels * stride;
+        for (int64_t first = 0; first < n; first += ATTENTION_TILE) {
+            int64_t rows = n - first < ATTENTION_TILE ? n - first : ATTENTION_TILE, keys = past + first + rows;
+            float z[ATTENTION_TILE], *to = out + first * ldo + h * size;
+            simd_gemm(rows, keys, size, q + first * ldq + h * size, ldq, 1, k, NULL, 0, scratch, ld);
+            for (int64_t i = 0; i < rows; i++)
+                z[i] = attention_softmax(past + first + i + 1, keys, scale, scratch + i * ld);
+            attention_product(rows, size, keys, scratch, ld, v, stride, to, ldo);
+            for (int64_t i = 0; i < rows; i++) attention_divide(size, z[i], to + i * ldo);
+        }
+    }
+}
+
+static float attention_dot(int64_t n, const float *a, const float *b) {
+    int64_t whole = n / 16 * 16;
+    v16 sum = v16_zero();
+    for (int64_t i = 0; i < whole; i += 16) sum = v16_fma(v16_load(a + i), v16_load(b + i), sum);
+    if (whole < n) sum = v16_fma(v16_load_part(a + whole, n - whole), v16_load_part(b + whole, n - whole), sum);
+    return v16_fold_add(sum);
+}
+
+/* Row of a tile: p = e r and ds = scale p (ds - d) for the keys that are seen, 0 for the others. */
+static void attention_grad_row(int64_t seen, int64_t keys, float r, float d, float scale, float *p, float *ds) {
+    v16 by = v16_set1(r), minus = v16_set1(d), factor = v16_set1(scale);
+    for (int64_t j = 0; j < seen; j += 16) {
+        v16 pj = v16_mul(v16_load(p + j), by);
+        v16 dj = v16_mul(factor, v16_mul(pj, v16_sub(v16_load(ds + j), minus)));
+        if (seen - j < 16) dj = v16_blend(attention_below(seen - j), dj, v16_zero());
+        v16_store(p + j, pj);
+        v16_store(ds + j, dj);
+    }
+    for (int64_t j = (seen + 15) / 16 * 16; j < keys; j += 16) v16_store(ds + j, v16_zero());
+}
+
+/* One head: its columns of the matrices, and the scratch. */
+typedef struct {
+    int64_t n, size, ld_qkv, ld_out, ld_dqkv, ld_s;
+    const float *q, *k, *v, *out, *dout;
+    float *dq, *dk, *dv;
+    float *p, *ds;         // (ATTENTION_GRAD_TILE, ld_s)
+    float *keys, *values;  // k and v transposed (size, n), packed: the scores and their gradient are over keys
+    float *key_rows;       // k (n, size), packed
+    float *q_tile, *do_tile; // q and dout of a tile (rows, size), packed
+} attention_head_t;
+
+static void attention_grad_tile(const attention_head_t *h, float scale, int64_t first, int64_t rows) {
+    int64_t keys = first + rows, size = h->size, ld = h->ld_s;
+    const float *q = h->q + first * h->ld_qkv, *out = h->out + first * h->ld_out, *dout = h->dout + first * h->ld_out;
+    simd_gemm(rows, keys, size, q, h->ld_qkv, 1, h->keys, NULL, 0, h->p, ld);
+    simd_gemm(rows, keys, size, dout, h->ld_out, 1, h->values, NULL, 0, h->ds, ld);
+    for (int64_t i = 0; i < rows; i++) {
+        float r = 1.0f / attention_softmax(first + i + 1, keys, scale, h->p + i * ld);
+        float d = attention_dot(size, dout + i * h->ld_out, out + i * h->ld_out);
+        attention_grad_row(first + i + 1, keys, r, d, scale, h->p + i * ld, h->ds + i * ld);
+    }
+    attention_product(rows, size, keys, h->ds, ld, h->key_rows, h->n * GEMM_PANEL, h->dq + first * h->ld_dqkv,
+                      h->ld_dqkv);
+    gemm_pack(size, rows, q, h->ld_qkv, 1, h->q_tile);
+    gemm_pack(size, rows, dout, h->ld_out, 1, h->do_tile);
+    /* Keys of earlier tiles have sums to add to; those of this tile begin theirs. */
+    float *dk = h->dk + first * h->ld_dqkv, *dv = h->dv + first * h->ld_dqkv;
+    simd_gemm(first, size, rows, h->ds, 1, ld, h->q_tile, NULL, 1, h->dk, h->ld_dqkv);
+    simd_gemm(first, size, rows, h->p, 1, ld, h->do_tile, NULL, 1, h->dv, h->ld_dqkv);
+    simd_gemm(rows, size, rows, h->ds + first, 1, ld, h->q_tile, NULL, 0, dk, h->ld_dqkv);
+    simd_gemm(rows, size, rows, h->p + first, 1, ld, h->do_tile, NULL, 0, dv, h->ld_dqkv);
+}
+
+static void simd_attention_grad(int64_t n, int64_t heads, int64_t head_size, float scale, const float *q,
+                                const float *k, const float *v, const float *out, const float *dout, int64_t ld_qkv,
+                                int64_t ld_out, float *dq, float *dk, float *dv, int64_t ld_dqkv, float *scratch) {
+    int64_t packed = gemm_packed_floats(n, head_size), ld_s = attention_row(n);
+    for (int64_t head = 0, at = 0; head < heads; head++, at += head_size) {
+        attention_head_t h = {n,       head_size, ld_qkv,    ld_out,  ld_dqkv, ld_s,    q + at,
+                              k + at,  v + at,    out + at,  dout + at, dq + at, dk + at, dv + at};
+        h.p = scratch;
+        h.ds = h.p + ATTENTION_GRAD_TILE * ld_s;
+        h.keys = h.ds + ATTENTION_GRAD_TILE * ld_s;
+        h.values = h.keys + packed;
+        h.key_rows = h.values + packed;
+        h.q_tile = h.key_rows + gemm_packed_floats(head_size, n);
+        h.do_tile = h.q_tile + gemm_packed_floats(head_size, ATTENTION_GRAD_TILE);
+        gemm_pack(n, head_size, h.k, 1, ld_qkv, h.keys);
+        gemm_pack(n, head_size, h.v, 1, ld_qkv, h.values);
+        gemm_pack(head_size, n, h.k, ld_qkv, 1, h.key_rows);
+        for (int64_t first = 0; first < n; first += ATTENTION_GRAD_TILE)
+            attention_grad_tile(&h, scale, first, n - first < ATTENTION_GRAD_TILE ? n - first : ATTENTION_GRAD_TILE);
+    }
+}
+
+#endif
