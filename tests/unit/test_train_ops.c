@@ -6,7 +6,8 @@ enum { LENGTHS = sizeof lengths / sizeof *lengths };
 
 static void adamw_bits(const tensor_ops_t *fast, int64_t n, float size) {
     const tensor_ops_t *ref = tensor_kernels("reference");
-    float *w = check_random(n, 1), *grad = check_random(n, size), *m = check_random(n, size), *v = check_random(n, size);
+    float *w = check_random(n, 1), *grad = check_random(n, size), *m = check_random(n, size),
+          *v = check_random(n, size);
     for (int64_t i = 0; i < n; i++) v[i] *= v[i];
     float *w_fast = check_copy(w, n), *m_fast = check_copy(m, n), *v_fast = check_copy(v, n);
     ref->adamw(n, w, grad, m, v, 0.7f, 1e-3f, 0.9f, 0.95f, 1e-8f, 0.1f, 0.271f, 0.142625f);

@@ -14,6 +14,17 @@ static const tensor_ops_t reference = {
     .gelu_grad = ref_gelu_grad,
     .add = ref_add,
     .scale = ref_scale,
+    .layernorm = ref_layernorm,
+    .layernorm_grad = ref_layernorm_grad,
+    .rotary = ref_rotary,
+    .attention = ref_attention,
+    .attention_grad = ref_attention_grad,
+    .head = ref_head,
+    .head_row = ref_head_row,
+    .xent_grad = ref_xent_grad,
+    .adamw = ref_adamw,
+    .sum_squares = ref_sum_squares,
+    .distance = ref_distance,
     .fma_loop = ref_fma_loop,
 };
 

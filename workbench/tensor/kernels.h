@@ -22,4 +22,54 @@ void ref_add(int64_t n, const float *x, float *y);
 void ref_scale(int64_t n, float s, float *x);
 int64_t ref_fma_loop(int64_t rounds, float *sink);
 
+/* ref_norm.c */
+void ref_layernorm(int64_t rows, int64_t d, const float *x, const float *gain, const float *bias, float eps, float *y,
+                   float *stat);
+void ref_layernorm_grad(int64_t rows, int64_t d, const float *x, const float *gain, const float *stat, const float *dy,
+                        float *dx, float *dgain, float *dbias);
+void ref_rotary(int64_t rows, int64_t heads, int64_t head_size, int64_t dims, const int32_t *position,
+                const float *table, float sign, float *x, int64_t ld);
+
+/* ref_attention.c */
+enum {
+    ATTENTION_TILE = 24,     // queries of a product with the keys; the bits do not depend on it
+    ATTENTION_GRAD_TILE = 48 // queries of one term of dk and dv: part of the definition
+};
+/* Floats of a row of n scores, padded so that vectors may run over the end. */
+static inline int64_t attention_row(int64_t n) {
+    return (n + 31) / 32 * 32;
+}
+void ref_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
+                   float *out, int64_t ldo, float *scratch);
+void ref_attention_grad(int64_t n, int64_t heads, int64_t head_size, float scale, const float *q, const float *k,
+                        const float *v, const float *out, const float *dout, int64_t ld_qkv, int64_t ld_out, float *dq,
+                        float *dk, float *dv, int64_t ld_dqkv, float *scratch);
+
+/* ref_head.c */
+enum {
+    HEAD_BLOCK = 512, // tokens of a partial log-sum-exp: part of the definition
+    HEAD_ROWS = 96    // rows of a product with a block; the bits do not depend on it
+};
+/* A row's statistic holds the running state between these. */
+void ref_head_begin(float logit_target, head_stat_t *stat);
+void ref_head_join(float block_max, float block_sum, head_stat_t *stat); // the sum; before the block's max is taken in
+void ref_head_end(int32_t target, head_stat_t *stat);
+void ref_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, const float *packed,
+              const int32_t *target, head_stat_t *stat, float *scratch);
+void ref_head_row(int64_t vocab, const float *logits, int32_t target, head_stat_t *stat);
+void ref_xent_grad(int64_t m, int64_t vocab, float *logits, const int32_t *target, float scale, float *loss);
+
+/* ref_train.c */
+void ref_adamw(int64_t n, float *w, const float *grad, float *m, float *v, float clip, float lr, float beta1,
+               float beta2, float eps, float decay, float c1, float c2);
+double ref_sum_squares(int64_t n, const float *x);
+void ref_distance(int64_t n, int64_t d, const float *q, const float *keys, int64_t ldk, float *d2);
+
+/* The fold of every reduction, 16-8-4-2-1. */
+static inline float ref_fold(float lane[TENSOR_LANES]) {
+    for (int half = TENSOR_LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
+}
+
 #endif

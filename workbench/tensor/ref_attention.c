@@ -6,13 +6,13 @@
  *     z   = sum e_j                  16 lanes, by key index
  *     out = (sum_j e_j v_j) / z + 0  the sum as in gemm: chains of GEMM_BLOCK keys from key 0 on, added in order
  * Keys behind the query have e_j = 0. Whether such terms are added (many positions at once) or not (one position at a
- * time) can change only the sign of a zero, and the final + 0 makes every zero positive: so the bits of a position do not
- * depend on how the sequence was fed.
+ * time) can change only the sign of a zero, and the final + 0 makes every zero positive: so the bits of a position do
+ * not depend on how the sequence was fed.
  *
- * Gradient, by tiles of ATTENTION_GRAD_TILE queries, all keys up to the tile's last query (Dao et al. 2022, appendix B.2):
- *     p_ij = e_ij (1 / z_i),  d_i = sum dout_i out_i (16 lanes),  ds_ij = scale p_ij (dout_i . v_j - d_i)
- *     dq_i = sum_j ds_ij k_j,  dk_j = sum_i ds_ij q_i,  dv_j = sum_i p_ij dout_i
- * each sum as in gemm; dk and dv take one such sum a tile, tiles in order. */
+ * Gradient, by tiles of ATTENTION_GRAD_TILE queries, all keys up to the tile's last query (Dao et al. 2022, appendix
+ * B.2): p_ij = e_ij (1 / z_i),  d_i = sum dout_i out_i (16 lanes),  ds_ij = scale p_ij (dout_i . v_j - d_i) dq_i =
+ * sum_j ds_ij k_j,  dk_j = sum_i ds_ij q_i,  dv_j = sum_i p_ij dout_i each sum as in gemm; dk and dv take one such sum
+ * a tile, tiles in order. */
 #include "tensor/kernels.h"
 #include "tensor/math.h"
 #include <assert.h>
@@ -32,8 +32,8 @@ void kv_append(tensor_kv_t *kv, int64_t n, const float *k, int64_t ldk, const fl
         int64_t position = kv->length + i;
         for (int64_t h = 0; h < kv->heads; h++) {
             const float *key = k + i * ldk + h * size, *value = v + i * ldv + h * size;
-            float *to = kv->k + h * size * kv->capacity + position / GEMM_PANEL * GEMM_PANEL * size +
-                        position % GEMM_PANEL;
+            float *to =
+                kv->k + h * size * kv->capacity + position / GEMM_PANEL * GEMM_PANEL * size + position % GEMM_PANEL;
             for (int64_t j = 0; j < size; j++) to[j * GEMM_PANEL] = key[j];
             for (int64_t panel = 0; panel < panels; panel++) {
                 int64_t first = panel * GEMM_PANEL;
@@ -104,7 +104,8 @@ void ref_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale,
                    scratch);
 }
 
-/* One head of the gradient: its columns of the matrices, and the scores of a tile, p and ds (ATTENTION_GRAD_TILE, ld_s). */
+/* One head of the gradient: its columns of the matrices, and the scores of a tile, p and ds (ATTENTION_GRAD_TILE,
+ * ld_s). */
 typedef struct {
     int64_t size, ld_qkv, ld_out, ld_dqkv, ld_s;
     const float *q, *k, *v, *out, *dout;
@@ -131,8 +132,9 @@ void ref_attention_grad(int64_t n, int64_t heads, int64_t head_size, float scale
     int64_t ld_s = attention_row(n);
     for (int64_t head = 0; head < heads; head++) {
         int64_t at = head * head_size;
-        head_t h = {head_size, ld_qkv,   ld_out,  ld_dqkv, ld_s,    q + at,  k + at,
-                    v + at,    out + at, dout + at, dq + at, dk + at, dv + at, scratch, scratch + ATTENTION_GRAD_TILE * ld_s};
+        head_t h = {head_size, ld_qkv,  ld_out,  ld_dqkv,  ld_s,
+                    q + at,    k + at,  v + at,  out + at, dout + at,
+                    dq + at,   dk + at, dv + at, scratch,  scratch + ATTENTION_GRAD_TILE * ld_s};
         for (int64_t first = 0; first < n; first += ATTENTION_GRAD_TILE) {
             int64_t rows = n - first < ATTENTION_GRAD_TILE ? n - first : ATTENTION_GRAD_TILE, keys = first + rows;
             for (int64_t i = 0; i < rows; i++) score_row(&h, scale, first + i, i, keys);

@@ -6,8 +6,8 @@
  * and the blocks are joined in order, (M, S) being the max and the sum so far:
  *     m_b > M:  S = fmaf(S, exp(M - m_b), s_b), M = m_b       else  S = fmaf(s_b, exp(m_b - M), S)
  *     lse = M + log S
- * A logit of -inf is a token of probability 0. In a block of nothing but those, s_b = sum exp(x), which is 0 (or NaN, when
- * there is one among them, so that no NaN is lost), and S = S + s_b. */
+ * A logit of -inf is a token of probability 0. In a block of nothing but those, s_b = sum exp(x), which is 0 (or NaN,
+ * when there is one among them, so that no NaN is lost), and S = S + s_b. */
 #include "tensor/kernels.h"
 #include "tensor/math.h"
 #include <math.h>
@@ -25,9 +25,12 @@ void ref_head_begin(float logit_target, head_stat_t *stat) {
 /* s_b joins S. */
 void ref_head_join(float block_max, float block_sum, head_stat_t *stat) {
     float max = stat->logit_max;
-    if (block_max == -INFINITY) stat->lse += block_sum;
-    else if (block_max > max) stat->lse = fmaf(stat->lse, math_exp(max - block_max), block_sum);
-    else stat->lse = fmaf(block_sum, math_exp(block_max - max), stat->lse);
+    if (block_max == -INFINITY)
+        stat->lse += block_sum;
+    else if (block_max > max)
+        stat->lse = fmaf(stat->lse, math_exp(max - block_max), block_sum);
+    else
+        stat->lse = fmaf(block_sum, math_exp(block_max - max), stat->lse);
 }
 
 /* Tokens first .. first + n - 1. */

@@ -1,5 +1,5 @@
-/* Reference of the optimiser's step, of sums of squares and of distances: what the kernels of simd_train.h reproduce bit
- * for bit. */
+/* Reference of the optimiser's step, of sums of squares and of distances: what the kernels of simd_train.h reproduce
+ * bit for bit. */
 #include "tensor/kernels.h"
 #include "tensor/math.h"
 

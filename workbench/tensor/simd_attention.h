@@ -5,7 +5,7 @@
 #include "tensor/kernels.h"
 #include "tensor/simd_gemm.h"
 #include "tensor/simd_map.h"
-#include <string.h>
+#include <math.h>
 
 /* Lanes below n. */
 static v16m attention_below(int64_t n) {
@@ -13,8 +13,8 @@ static v16m attention_below(int64_t n) {
     return v16_less(v16_load(lane), v16_set1((float)n));
 }
 
-/* The first `seen` of a row's dot products become exp(scale s - max), the others up to `keys` 0. Returns the sum. The row
- * is padded to a multiple of 16, the padding may hold anything. */
+/* The first `seen` of a row's dot products become exp(scale s - max), the others up to `keys` 0. Returns the sum. The
+ * row is padded to a multiple of 16, the padding may hold anything. */
 static float attention_softmax(int64_t seen, int64_t keys, float scale, float *s) {
     int64_t whole = seen / 16 * 16;
     v16m end = attention_below(seen - whole);
@@ -102,9 +102,9 @@ typedef struct {
     int64_t n, size, ld_qkv, ld_out, ld_dqkv, ld_s;
     const float *q, *k, *v, *out, *dout;
     float *dq, *dk, *dv;
-    float *p, *ds;         // (ATTENTION_GRAD_TILE, ld_s)
-    float *keys, *values;  // k and v transposed (size, n), packed: the scores and their gradient are over keys
-    float *key_rows;       // k (n, size), packed
+    float *p, *ds;           // (ATTENTION_GRAD_TILE, ld_s)
+    float *keys, *values;    // k and v transposed (size, n), packed: the scores and their gradient are over keys
+    float *key_rows;         // k (n, size), packed
     float *q_tile, *do_tile; // q and dout of a tile (rows, size), packed
 } attention_head_t;
 
@@ -135,8 +135,10 @@ static void simd_attention_grad(int64_t n, int64_t heads, int64_t head_size, flo
                                 int64_t ld_out, float *dq, float *dk, float *dv, int64_t ld_dqkv, float *scratch) {
     int64_t packed = gemm_packed_floats(n, head_size), ld_s = attention_row(n);
     for (int64_t head = 0, at = 0; head < heads; head++, at += head_size) {
-        attention_head_t h = {n,       head_size, ld_qkv,    ld_out,  ld_dqkv, ld_s,    q + at,
-                              k + at,  v + at,    out + at,  dout + at, dq + at, dk + at, dv + at};
+        attention_head_t h = {.n = n, .size = head_size, .ld_qkv = ld_qkv, .ld_out = ld_out, .ld_dqkv = ld_dqkv};
+        h.q = q + at, h.k = k + at, h.v = v + at, h.out = out + at, h.dout = dout + at;
+        h.dq = dq + at, h.dk = dk + at, h.dv = dv + at;
+        h.ld_s = ld_s;
         h.p = scratch;
         h.ds = h.p + ATTENTION_GRAD_TILE * ld_s;
         h.keys = h.ds + ATTENTION_GRAD_TILE * ld_s;

@@ -5,6 +5,7 @@
 #include "tensor/kernels.h"
 #include "tensor/simd_gemm.h"
 #include "tensor/simd_map.h"
+#include <math.h>
 #include <string.h>
 
 /* Largest and second largest of 16 lanes, and the token of the largest. */
@@ -20,8 +21,8 @@ static void top2_add(top2_t *top, v16 x, v16i id) {
     top->id = v16i_blend(above, id, top->id);
 }
 
-/* The lanes join the running state of the row. Within a lane the token kept is the smallest with its logit; across lanes
- * we have to see to it. */
+/* The lanes join the running state of the row. Within a lane the token kept is the smallest with its logit; across
+ * lanes we have to see to it. */
 static void top2_join(const top2_t *top, head_stat_t *stat) {
     float first[16], second = v16_fold_max(top->second);
     int32_t id[16];

@@ -2,8 +2,12 @@
  * kernels_avx512.c. */
 #ifndef MEMPROBE_SIMD_TABLE_H
 #define MEMPROBE_SIMD_TABLE_H
+#include "tensor/simd_attention.h"
 #include "tensor/simd_gemm.h"
+#include "tensor/simd_head.h"
 #include "tensor/simd_map.h"
+#include "tensor/simd_norm.h"
+#include "tensor/simd_train.h"
 
 static const tensor_ops_t simd_table = {
     .name = V16_NAME,
@@ -13,6 +17,17 @@ static const tensor_ops_t simd_table = {
     .gelu_grad = simd_gelu_grad,
     .add = simd_add,
     .scale = simd_scale,
+    .layernorm = simd_layernorm,
+    .layernorm_grad = simd_layernorm_grad,
+    .rotary = simd_rotary,
+    .attention = simd_attention,
+    .attention_grad = simd_attention_grad,
+    .head = simd_head,
+    .head_row = simd_head_row,
+    .xent_grad = simd_xent_grad,
+    .adamw = simd_adamw,
+    .sum_squares = simd_sum_squares,
+    .distance = simd_distance,
     .fma_loop = simd_fma_loop,
 };
 

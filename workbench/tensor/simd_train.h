@@ -17,8 +17,8 @@ static void adamw_step(const adamw_t *c, v16 grad, v16 *w, v16 *m, v16 *v) {
 
 static void simd_adamw(int64_t n, float *w, const float *grad, float *m, float *v, float clip, float lr, float beta1,
                        float beta2, float eps, float decay, float c1, float c2) {
-    const adamw_t c = {v16_set1(clip),         v16_set1(lr),           v16_set1(beta1),     v16_set1(beta2),
-                       v16_set1(1.0f - beta1), v16_set1(1.0f - beta2), v16_set1(eps),       v16_set1(decay),
+    const adamw_t c = {v16_set1(clip),         v16_set1(lr),           v16_set1(beta1), v16_set1(beta2),
+                       v16_set1(1.0f - beta1), v16_set1(1.0f - beta2), v16_set1(eps),   v16_set1(decay),
                        v16_set1(1.0f / c1),    v16_set1(1.0f / c2)};
     int64_t whole = n / 16 * 16, rest = n - whole;
     for (int64_t i = 0; i < whole; i += 16) {
