@@ -1,0 +1,22 @@
+/* The order in which training sees a corpus: windows of `context` predictions, shuffled each epoch (train.h). Local. */
+#ifndef MEMPROBE_WINDOWS_H
+#define MEMPROBE_WINDOWS_H
+#include "text/tokens.h"
+#include <stdint.h>
+
+typedef struct windows windows_t;
+
+int64_t windows_in(int64_t tokens, int64_t context); // windows of a corpus of that many tokens
+
+/* corpus must outlive it. At least two tokens are needed. */
+int windows_open(tokens_t *corpus, int64_t context, uint64_t seed, windows_t **w);
+void windows_close(windows_t *w); // accepts NULL
+
+/* The window that comes as number i of the run (i counts on across epochs). */
+int64_t windows_at(windows_t *w, int64_t i);
+/* Tokens that it predicts: context, less for the last window of the corpus. */
+int64_t windows_length(const windows_t *w, int64_t window);
+/* Its tokens and targets, (context) each; padding has the end token and the target -1. */
+int windows_read(windows_t *w, int64_t window, int32_t *tokens, int32_t *targets);
+
+#endif
