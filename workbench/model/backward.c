@@ -14,6 +14,7 @@
 #include "model/internal.h"
 #include "tensor/tensor.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -155,7 +156,11 @@ int backward_create(model_t *model, int64_t sequences, int64_t length, backward_
                        (long long)length, (long long)spec->context);
     backward_t *b = mem_new(1, sizeof *b, "the backward pass");
     if (!b) return -1;
-    *b = (backward_t){.model = model, .ops = model_ops(model), .sequences = sequences, .length = length};
+    *b = (backward_t){.model = model,
+                      .ops = model_ops(model),
+                      .sequences = sequences,
+                      .length = length,
+                      .scale = 1.0f / sqrtf((float)spec->head_size)};
     b->arena = arena_create((size_t)1 << 20);
     if (!b->arena || allocate_tape(b, spec, rows) != 0 || allocate_reverse(b, spec) != 0 ||
         allocate_work(b, spec, rows) != 0) {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 typedef struct {
+    int64_t tokens; // predicted up to and with this step
     double loss, norm;
 } train_row_t; // one step of loss.csv; the other columns follow from the step
 

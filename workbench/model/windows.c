@@ -71,6 +71,17 @@ void windows_close(windows_t *w) {
     mem_free(w);
 }
 
+int windows_hash(windows_t *w, hash_t *hash) {
+    const int64_t n = w->tokens < WINDOWS_PIECE ? w->tokens : WINDOWS_PIECE;
+    hash_t end[2];
+    TRY(tokens_read(w->corpus, 0, n, w->buffer));
+    end[0] = hash_bytes(w->buffer, (size_t)n * sizeof *w->buffer, 0);
+    TRY(tokens_read(w->corpus, w->tokens - n, n, w->buffer));
+    end[1] = hash_bytes(w->buffer, (size_t)n * sizeof *w->buffer, 0);
+    *hash = hash_bytes(end, sizeof end, 0);
+    return 0;
+}
+
 int64_t windows_at(windows_t *w, int64_t i) {
     const int64_t epoch = i / w->count;
     if (epoch != w->epoch) rng_permute(w->seed, RNG_ORDER, (uint64_t)epoch, w->count, w->order);

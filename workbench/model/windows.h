@@ -1,6 +1,7 @@
 /* The order in which training sees a corpus: windows of `context` predictions, shuffled each epoch (train.h). Local. */
 #ifndef MEMPROBE_WINDOWS_H
 #define MEMPROBE_WINDOWS_H
+#include "base/hash.h"
 #include "text/tokens.h"
 #include <stdint.h>
 
@@ -11,6 +12,9 @@ int64_t windows_in(int64_t tokens, int64_t context); // windows of a corpus of t
 /* corpus must outlive it. At least two tokens are needed. */
 int windows_open(tokens_t *corpus, int64_t context, uint64_t seed, windows_t **w);
 void windows_close(windows_t *w); // accepts NULL
+
+/* Of the corpus' first and last tokens: to tell corpora apart, not to check them. */
+int windows_hash(windows_t *w, hash_t *hash);
 
 /* The window that comes as number i of the run (i counts on across epochs). */
 int64_t windows_at(windows_t *w, int64_t i);
