@@ -1,0 +1,257 @@
+/* The training loop on any number of ranks: the printed lines, hashes of the weights among them, are the same for all.
+ *     test_train             all checks
+ *     test_train run DIR     trains in DIR until it is done, saving after every step, and prints the hashes (for
+ *                            tests/cli/train_kill.sh, which kills it in between) */
+#include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "model/train.h"
+#include "par/par.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+
+static void verdict(const char *name, int ok) {
+    int64_t all = ok != 0;
+    par_min_i64(&all, 1);
+    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
+    failures += !all;
+}
+
+static void must(int rc) {
+    if (rc != 0) par_fail();
+}
+
+enum { VOCAB = 61, CONTEXT = 64 };
+
+static model_t *make_model(void) {
+    const model_spec_t spec = {.family = "gpt_neox",
+                               .vocab = VOCAB,
+                               .layers = 2,
+                               .width = 32,
+                               .heads = 2,
+                               .head_size = 16,
+                               .ffn = 128,
+                               .context = CONTEXT,
+                               .rotary_dims = 8,
+                               .rotary_base = 10000,
+                               .norm_eps = 1e-5f,
+                               .parallel_residual = 1,
+                               .end_token = 0};
+    const tensor_ops_t *ops = tensor_kernels("auto");
+    model_t *model = NULL;
+    must(ops ? model_create(&spec, ops, 1, &model) : -1);
+    return model;
+}
+
+/* Collective: a corpus of `documents` random documents in dir/NAME. */
+static tokens_t *make_corpus(const char *dir, const char *name, int32_t documents, int32_t length) {
+    char path[400], id[32];
+    int32_t ids[256];
+    int rc = 0;
+    tokens_t *corpus = NULL;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    if (par_rank() == 0 && !artifact_is_done(path)) {
+        shard_out_t *out = NULL;
+        rc = dir_make(path);
+        if (rc == 0) rc = shard_out_open(path, "a", VOCAB, 0, &out);
+        for (int32_t d = 0; d < documents && rc == 0; d++) {
+            for (int32_t i = 0; i < length; i++)
+                ids[i] = 1 + (int32_t)rng_below(2, RNG_TEST, (uint64_t)(d * length + i), VOCAB - 1);
+            snprintf(id, sizeof id, "d%d", (int)d);
+            rc = shard_out_add(out, id, "test", id, ids, length);
+        }
+        if (rc == 0) rc = shard_out_commit(out);
+        if (rc == 0) rc = tokens_seal(path);
+    }
+    must(par_agree(rc));
+    must(tokens_open(path, &corpus));
+    return corpus;
+}
+
+static train_t short_run(void) {
+    return (train_t){.epochs = 2.3,
+                     .batch = 16, // 4 shards
+                     .lr = 1e-2,
+                     .lr_end = 1e-3,
+                     .warmup = 0.2,
+                     .beta1 = 0.9,
+                     .beta2 = 0.95,
+                     .eps = 1e-8,
+                     .decay = 0.1,
+                     .clip = 1,
+                     .seed = 3};
+}
+
+typedef struct {
+    char weights[HASH_TEXT], losses[HASH_TEXT];
+    double first, last; // losses
+} result_t;
+
+/* Local: what a finished run has left; losses by rank 0 only. */
+static void read_result(model_t *model, const char *dir, result_t *r) {
+    int64_t n;
+    char path[400];
+    hash_t hash = {0, 0};
+    const float *w = model_parameters(model, &n);
+    hash_print(r->weights, hash_bytes(w, (size_t)n * sizeof *w, 0));
+    snprintf(path, sizeof path, "%s/loss.csv", dir);
+    must(hash_file(path, &hash));
+    hash_print(r->losses, hash);
+    FILE *f = fopen(path, "r");
+    char line[300];
+    r->first = r->last = -1;
+    for (int64_t i = 0; f && fgets(line, sizeof line, f); i++) {
+        if (i > 0 && sscanf(line, "%*[^,],%*[^,],%*[^,],%lf", &r->last) != 1) par_fail();
+        if (i == 1) r->first = r->last;
+    }
+    if (f) fclose(f);
+}
+
+/* Collective: trains until done; with `signals`, is interrupted by a signal to the last rank before each call of
+ * train_run, so that it goes on by one step a call. */
+static int train(const train_t *spec, tokens_t *corpus, const char *dir, int signals, result_t *r) {
+    for (int calls = 1;; calls++) {
+        model_t *model = make_model();
+        if (signals && par_rank() == par_size() - 1) raise(SIGTERM);
+        const int rc = train_run(spec, model, corpus, "test", dir);
+        if (rc < 0) must(rc);
+        if (rc == 0) {
+            par_barrier();
+            read_result(model, dir, r);
+            model_free(model);
+            return calls;
+        }
+        model_free(model);
+        if (calls > 100) return -1;
+    }
+}
+
+static void make_dir(char *path, size_t size, const char *dir, const char *name) {
+    snprintf(path, size, "%s/%s", dir, name);
+    must(par_agree(par_rank() == 0 ? dir_make(path) : 0));
+}
+
+static int same(const result_t *a, const result_t *b) {
+    return strcmp(a->weights, b->weights) == 0 && strcmp(a->losses, b->losses) == 0;
+}
+
+static void test_bits(tokens_t *corpus, const char *dir) {
+    char path[400], state[500];
+    result_t whole, saving, pieces;
+    train_t spec = short_run();
+    make_dir(path, sizeof path, dir, "whole");
+    train(&spec, corpus, path, 0, &whole);
+    if (par_rank() == 0) printf("weights %s, loss.csv %s\n", whole.weights, whole.losses);
+
+    spec.save_every = 1e-9;
+    make_dir(path, sizeof path, dir, "saving");
+    train(&spec, corpus, path, 0, &saving);
+    verdict("saving leaves no trace", same(&whole, &saving));
+    snprintf(state, sizeof state, "%s/state.bin", path);
+    verdict("the state is removed at the end", !file_exists(state));
+
+    spec.save_every = 0;
+    make_dir(path, sizeof path, dir, "pieces");
+    const int calls = train(&spec, corpus, path, 1, &pieces);
+    verdict("interrupted after every step", calls == train_steps(&spec, tokens_count(corpus), CONTEXT));
+    verdict("interruptions leave no trace", same(&whole, &pieces));
+}
+
+static void test_overfit(const char *dir) {
+    char path[400];
+    result_t r;
+    tokens_t *corpus = make_corpus(dir, "tiny", 2, 100);
+    train_t spec = short_run();
+    spec.epochs = 150;
+    spec.batch = 4;
+    spec.decay = 0;
+    make_dir(path, sizeof path, dir, "overfit");
+    train(&spec, corpus, path, 0, &r);
+    verdict("the first loss is that of guessing", r.first > 3.9 && r.first < 4.5); // ln 61 = 4.11
+    verdict("a tiny corpus is learnt by heart", r.last >= 0 && r.last < 0.05);
+    tokens_close(corpus);
+}
+
+static void test_refusals(tokens_t *corpus, const char *dir) {
+    char path[400], state[500];
+    model_t *model = make_model();
+    train_t spec = short_run();
+    make_dir(path, sizeof path, dir, "refused");
+    snprintf(state, sizeof state, "%s/state.bin", path);
+
+    if (par_rank() == par_size() - 1) raise(SIGTERM);
+    verdict("interrupted", train_run(&spec, model, corpus, "test", path) == 1 && file_exists(state));
+    model_free(model);
+    model = make_model();
+    spec.lr = 2e-2;
+    verdict("a state of other settings is refused",
+            train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "another run"));
+
+    spec = short_run();
+    spec.lr = 1e3;
+    spec.clip = 0;
+    spec.decay = 1e3;
+    make_dir(path, sizeof path, dir, "nan");
+    verdict("a loss that is not finite is an error",
+            train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "not finite"));
+    spec = short_run();
+    spec.beta1 = 1;
+    verdict("a setting out of range is an error",
+            train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "beta1"));
+    model_free(model);
+
+    model = make_model();
+    spec = short_run();
+    if (par_rank() == par_size() - 1) {
+        int64_t n;
+        model_parameters(model, &n)[n / 2] += 1;
+    }
+    const int rc = train_run(&spec, model, corpus, "test", path);
+    verdict("ranks that begin with other weights are noticed",
+            par_size() == 1 ? rc == 0 : rc == -1 && strstr(err_text(), "differ"));
+    model_free(model);
+}
+
+/* Collective: a new folder, the same on all ranks. */
+static void scratch_folder(char *dir, size_t size) {
+    int rc = 0;
+    if (par_rank() == 0) {
+        snprintf(dir, size, "%s/train.XXXXXX", getenv("TMP") ? getenv("TMP") : "/tmp");
+        if (!mkdtemp(dir)) rc = err_set("%s: cannot be made", dir);
+    }
+    must(par_agree(rc));
+    par_broadcast(dir, size, 0);
+}
+
+int main(int argc, char **argv) {
+    char dir[300];
+    result_t r;
+    par_init(&argc, &argv);
+    if (argc == 3) {
+        tokens_t *corpus = make_corpus(argv[2], "corpus", 60, 99);
+        train_t spec = short_run();
+        spec.save_every = 1e-9;
+        train(&spec, corpus, argv[2], 0, &r);
+        if (par_rank() == 0) printf("weights %s, loss.csv %s\n", r.weights, r.losses);
+        tokens_close(corpus);
+        par_finalize();
+        return 0;
+    }
+    par_watch_signals();
+    scratch_folder(dir, sizeof dir);
+    tokens_t *corpus = make_corpus(dir, "corpus", 60, 99);
+    test_bits(corpus, dir);
+    test_overfit(dir);
+    test_refusals(corpus, dir);
+    tokens_close(corpus);
+    par_barrier();
+    if (par_rank() == 0) dir_remove(dir);
+    par_finalize();
+    return failures != 0;
+}
