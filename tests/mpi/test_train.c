@@ -113,12 +113,10 @@ static void read_result(model_t *model, const char *dir, result_t *r) {
     if (f) fclose(f);
 }
 
-/* Collective: trains until done; with `signals`, is interrupted by a signal to the last rank before each call of
- * train_run, so that it goes on by one step a call. */
-static int train(const train_t *spec, tokens_t *corpus, const char *dir, int signals, result_t *r) {
+/* Collective: trains until done, anew after each interruption; returns the number of calls. */
+static int train(const train_t *spec, tokens_t *corpus, const char *dir, result_t *r) {
     for (int calls = 1;; calls++) {
         model_t *model = make_model();
-        if (signals && par_rank() == par_size() - 1) raise(SIGTERM);
         const int rc = train_run(spec, model, corpus, "test", dir);
         if (rc < 0) must(rc);
         if (rc == 0) {
@@ -141,26 +139,20 @@ static int same(const result_t *a, const result_t *b) {
     return strcmp(a->weights, b->weights) == 0 && strcmp(a->losses, b->losses) == 0;
 }
 
-static void test_bits(tokens_t *corpus, const char *dir) {
+/* Saved after every step; killed at any moment it would go on from one of these states (tests/cli/train_kill.sh). */
+static void test_bits(tokens_t *corpus, const char *dir, result_t *whole) {
     char path[400], state[500];
-    result_t whole, saving, pieces;
+    result_t saving;
     train_t spec = short_run();
     make_dir(path, sizeof path, dir, "whole");
-    train(&spec, corpus, path, 0, &whole);
-    if (par_rank() == 0) printf("weights %s, loss.csv %s\n", whole.weights, whole.losses);
-
+    train(&spec, corpus, path, whole);
+    if (par_rank() == 0) printf("weights %s, loss.csv %s\n", whole->weights, whole->losses);
     spec.save_every = 1e-9;
     make_dir(path, sizeof path, dir, "saving");
-    train(&spec, corpus, path, 0, &saving);
-    verdict("saving leaves no trace", same(&whole, &saving));
+    train(&spec, corpus, path, &saving);
+    verdict("saving leaves no trace", same(whole, &saving));
     snprintf(state, sizeof state, "%s/state.bin", path);
     verdict("the state is removed at the end", !file_exists(state));
-
-    spec.save_every = 0;
-    make_dir(path, sizeof path, dir, "pieces");
-    const int calls = train(&spec, corpus, path, 1, &pieces);
-    verdict("interrupted after every step", calls == train_steps(&spec, tokens_count(corpus), CONTEXT));
-    verdict("interruptions leave no trace", same(&whole, &pieces));
 }
 
 static void test_overfit(const char *dir) {
@@ -172,38 +164,24 @@ static void test_overfit(const char *dir) {
     spec.batch = 4;
     spec.decay = 0;
     make_dir(path, sizeof path, dir, "overfit");
-    train(&spec, corpus, path, 0, &r);
+    train(&spec, corpus, path, &r);
     verdict("the first loss is that of guessing", r.first > 3.9 && r.first < 4.5); // ln 61 = 4.11
     verdict("a tiny corpus is learnt by heart", r.last >= 0 && r.last < 0.05);
     tokens_close(corpus);
 }
 
 static void test_refusals(tokens_t *corpus, const char *dir) {
-    char path[400], state[500];
+    char path[400];
     model_t *model = make_model();
     train_t spec = short_run();
     make_dir(path, sizeof path, dir, "refused");
-    snprintf(state, sizeof state, "%s/state.bin", path);
-
-    if (par_rank() == par_size() - 1) raise(SIGTERM);
-    verdict("interrupted", train_run(&spec, model, corpus, "test", path) == 1 && file_exists(state));
-    model_free(model);
-    model = make_model();
-    spec.lr = 2e-2;
-    verdict("a state of other settings is refused",
-            train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "another run"));
-
-    spec = short_run();
-    spec.lr = 1e3;
-    spec.clip = 0;
-    spec.decay = 1e3;
-    make_dir(path, sizeof path, dir, "nan");
-    verdict("a loss that is not finite is an error",
-            train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "not finite"));
-    spec = short_run();
     spec.beta1 = 1;
     verdict("a setting out of range is an error",
             train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "beta1"));
+    spec = short_run();
+    spec.lr = spec.decay = 1e3;
+    verdict("a loss that is not finite is an error",
+            train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "not finite"));
     model_free(model);
 
     model = make_model();
@@ -216,6 +194,31 @@ static void test_refusals(tokens_t *corpus, const char *dir) {
     verdict("ranks that begin with other weights are noticed",
             par_size() == 1 ? rc == 0 : rc == -1 && strstr(err_text(), "differ"));
     model_free(model);
+}
+
+/* The last one: a signal is remembered, so every run after it stops after its next step. */
+static void test_interruptions(tokens_t *corpus, const char *dir, const result_t *whole) {
+    char path[400], state[500];
+    result_t pieces;
+    train_t spec = short_run();
+    make_dir(path, sizeof path, dir, "pieces");
+    snprintf(state, sizeof state, "%s/state.bin", path);
+    if (par_rank() == par_size() - 1) raise(SIGTERM);
+
+    model_t *model = make_model();
+    verdict("a signal to one rank interrupts all",
+            train_run(&spec, model, corpus, "test", path) == 1 && file_exists(state));
+    model_free(model);
+    model = make_model();
+    spec.lr = 2e-2;
+    verdict("a state of other settings is refused",
+            train_run(&spec, model, corpus, "test", path) == -1 && strstr(err_text(), "another run"));
+    model_free(model);
+
+    spec = short_run();
+    const int calls = train(&spec, corpus, path, &pieces);
+    verdict("interrupted after every step", calls + 1 == train_steps(&spec, tokens_count(corpus), CONTEXT));
+    verdict("interruptions leave no trace", same(whole, &pieces));
 }
 
 /* Collective: a new folder, the same on all ranks. */
@@ -231,13 +234,13 @@ static void scratch_folder(char *dir, size_t size) {
 
 int main(int argc, char **argv) {
     char dir[300];
-    result_t r;
+    result_t r, whole;
     par_init(&argc, &argv);
     if (argc == 3) {
         tokens_t *corpus = make_corpus(argv[2], "corpus", 60, 99);
         train_t spec = short_run();
         spec.save_every = 1e-9;
-        train(&spec, corpus, argv[2], 0, &r);
+        train(&spec, corpus, argv[2], &r);
         if (par_rank() == 0) printf("weights %s, loss.csv %s\n", r.weights, r.losses);
         tokens_close(corpus);
         par_finalize();
@@ -246,9 +249,10 @@ int main(int argc, char **argv) {
     par_watch_signals();
     scratch_folder(dir, sizeof dir);
     tokens_t *corpus = make_corpus(dir, "corpus", 60, 99);
-    test_bits(corpus, dir);
+    test_bits(corpus, dir, &whole);
     test_overfit(dir);
     test_refusals(corpus, dir);
+    test_interruptions(corpus, dir, &whole);
     tokens_close(corpus);
     par_barrier();
     if (par_rank() == 0) dir_remove(dir);

@@ -1,5 +1,6 @@
 /* The gradient of a decoder: against central differences of its own loss for every tensor, the same bits with all
- * kernels, and the loss of the forward pass that the probes use. The comparison with PyTorch is in tests/peers/train.py. */
+ * kernels, and the loss of the forward pass that the probes use. The comparison with PyTorch is in
+ * tests/peers/train.py. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"

@@ -196,9 +196,9 @@ static void test_state_of_another_run(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows_cover),    cmocka_unit_test(test_windows_order),
-        cmocka_unit_test(test_shards),           cmocka_unit_test(test_state_round_trip),
-        cmocka_unit_test(test_state_damage),     cmocka_unit_test(test_state_of_another_run),
+        cmocka_unit_test(test_windows_cover), cmocka_unit_test(test_windows_order),
+        cmocka_unit_test(test_shards),        cmocka_unit_test(test_state_round_trip),
+        cmocka_unit_test(test_state_damage),  cmocka_unit_test(test_state_of_another_run),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

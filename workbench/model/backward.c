@@ -18,9 +18,10 @@
 #include <string.h>
 
 enum {
-    HEAD_ROWS = 256, // rows of logits at a time; part of the definition, since it orders the sums of the head's gradient
-    HEAD_PAD = 16    // floats between rows of logits: a distance that is no power of two keeps a column of them from
-                     // falling into one set of the cache
+    HEAD_ROWS =
+        256,      // rows of logits at a time; part of the definition, since it orders the sums of the head's gradient
+    HEAD_PAD = 16 // floats between rows of logits: a distance that is no power of two keeps a column of them from
+                  // falling into one set of the cache
 };
 
 /* What the forward pass keeps of one layer. */
@@ -51,20 +52,20 @@ struct backward {
     tape_t *tape;       // (layers)
     reverse_t *reverse; // (layers)
     float *reverse_head;
-    float *last;      // (rows, width) the residual stream after the last layer
-    float *last_stat; // (rows, 2)
-    float *hidden;    // (rows, width) after the last norm
-    float *logits;    // (HEAD_ROWS, vocab + HEAD_PAD)
-    float *dx;        // (rows, width) gradient of the residual stream
-    float *dhidden;   // (rows, width) gradient of the output of a norm
-    float *dhidden2;  // (rows, width) of the other norm of a layer
-    float *dmixed;    // (rows, width)
-    float *dqkv;      // (rows, 3 width)
-    float *dup;       // (rows, ffn)
-    float *packed;    // a packed (rows, max(width, ffn))
-    float *scratch;   // of the attention kernels
+    float *last;       // (rows, width) the residual stream after the last layer
+    float *last_stat;  // (rows, 2)
+    float *hidden;     // (rows, width) after the last norm
+    float *logits;     // (HEAD_ROWS, vocab + HEAD_PAD)
+    float *dx;         // (rows, width) gradient of the residual stream
+    float *dhidden;    // (rows, width) gradient of the output of a norm
+    float *dhidden2;   // (rows, width) of the other norm of a layer
+    float *dmixed;     // (rows, width)
+    float *dqkv;       // (rows, 3 width)
+    float *dup;        // (rows, ffn)
+    float *packed;     // a packed (rows, max(width, ffn))
+    float *scratch;    // of the attention kernels
     int32_t *position; // (rows)
-    tensor_kv_t kv;   // keys and values of one window
+    tensor_kv_t kv;    // keys and values of one window
 };
 
 double backward_flop_per_token(const model_spec_t *spec, int64_t context) {
@@ -124,8 +125,8 @@ static int64_t larger(int64_t a, int64_t b) {
 
 static int allocate_work(backward_t *b, const model_spec_t *spec, int64_t rows) {
     const int64_t d = spec->width, length = b->length;
-    const int64_t attention = larger(attention_scratch(length, length, spec->head_size),
-                                     attention_grad_scratch(length, spec->head_size));
+    const int64_t attention =
+        larger(attention_scratch(length, length, spec->head_size), attention_grad_scratch(length, spec->head_size));
     int rc = 0;
     b->logits = floats(b, HEAD_ROWS * (spec->vocab + HEAD_PAD), &rc);
     b->dx = floats(b, rows * d, &rc);
@@ -152,15 +153,15 @@ int backward_create(model_t *model, int64_t sequences, int64_t length, backward_
     const int64_t rows = sequences * length;
     *out = NULL;
     if (sequences < 1 || length < 1 || length > spec->context)
-        return err_set("training: %lld windows of %lld positions, but the model's context is %lld", (long long)sequences,
-                       (long long)length, (long long)spec->context);
+        return err_set("training: %lld windows of %lld positions, but the model's context is %lld",
+                       (long long)sequences, (long long)length, (long long)spec->context);
     backward_t *b = mem_new(1, sizeof *b, "the backward pass");
     if (!b) return -1;
     *b = (backward_t){.model = model,
                       .ops = model_ops(model),
                       .sequences = sequences,
                       .length = length,
-                      .scale = 1.0f / sqrtf((float)spec->head_size)};
+                      .scale = (float)(1 / sqrt((double)spec->head_size))};
     b->arena = arena_create((size_t)1 << 20);
     if (!b->arena || allocate_tape(b, spec, rows) != 0 || allocate_reverse(b, spec) != 0 ||
         allocate_work(b, spec, rows) != 0) {
@@ -203,14 +204,16 @@ int backward_pack(backward_t *b) {
 static void forward_attention(backward_t *b, const tape_t *t, int64_t sequences) {
     const model_spec_t *spec = model_spec(b->model);
     const int64_t d = spec->width, rows = sequences * b->length;
-    b->ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, 1, t->qkv, 3 * d);
-    b->ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, 1, t->qkv + d, 3 * d);
+    b->ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, 1, t->qkv,
+                   3 * d);
+    b->ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, 1, t->qkv + d,
+                   3 * d);
     for (int64_t s = 0; s < sequences; s++) {
         const float *q = t->qkv + s * b->length * 3 * d;
         b->kv.length = 0;
         kv_append(&b->kv, b->length, q + d, 3 * d, q + 2 * d, 3 * d);
-        b->ops->attention(b->length, spec->heads, &b->kv, b->scale, q, 3 * d,
-                          t->mixed + s * b->length * d, d, b->scratch);
+        b->ops->attention(b->length, spec->heads, &b->kv, b->scale, q, 3 * d, t->mixed + s * b->length * d, d,
+                          b->scratch);
     }
 }
 
@@ -240,8 +243,7 @@ static void forward(backward_t *b, int64_t sequences, const int32_t *tokens) {
     const model_spec_t *spec = model_spec(b->model);
     const outer_weights_t w = outer_weights(spec, b->model->parameters);
     const int64_t d = spec->width, rows = sequences * b->length;
-    for (int64_t r = 0; r < rows; r++)
-        memcpy(b->tape[0].x + r * d, w.embed + tokens[r] * d, (size_t)d * sizeof(float));
+    for (int64_t r = 0; r < rows; r++) memcpy(b->tape[0].x + r * d, w.embed + tokens[r] * d, (size_t)d * sizeof(float));
     for (int64_t l = 0; l < spec->layers; l++)
         forward_layer(b, l, sequences, l + 1 < spec->layers ? b->tape[l + 1].x : b->last);
     b->ops->layernorm(rows, d, b->last, w.norm_gain, w.norm_bias, spec->norm_eps, b->hidden, b->last_stat);
@@ -284,12 +286,10 @@ static void backward_ffn(backward_t *b, int64_t l, int64_t rows, float *gradient
     const layer_weights_t g = layer_weights(spec, gradient, l);
     const tape_t *t = &b->tape[l];
     const int64_t d = spec->width, f = spec->ffn;
-    weight_gradient(b, rows, d, f, b->dx, d, t->act, g.down,
-                    g.down_bias);
+    weight_gradient(b, rows, d, f, b->dx, d, t->act, g.down, g.down_bias);
     b->ops->gemm(rows, f, d, b->dx, d, 1, b->reverse[l].down, NULL, 0, b->dup, f);
     b->ops->gelu_grad(rows * f, t->up, b->dup, b->dup);
-    weight_gradient(b, rows, f, d, b->dup, f, t->norm2, g.up,
-                    g.up_bias);
+    weight_gradient(b, rows, f, d, b->dup, f, t->norm2, g.up, g.up_bias);
     b->ops->gemm(rows, d, f, b->dup, f, 1, b->reverse[l].up, NULL, 0, b->dhidden2, d);
 }
 
@@ -300,8 +300,7 @@ static void backward_attention(backward_t *b, int64_t l, int64_t sequences, floa
     const tensor_ops_t *ops = b->ops;
     const tape_t *t = &b->tape[l];
     const int64_t d = spec->width, length = b->length, rows = sequences * length;
-    weight_gradient(b, rows, d, d, b->dx, d, t->mixed, g.out,
-                    g.out_bias);
+    weight_gradient(b, rows, d, d, b->dx, d, t->mixed, g.out, g.out_bias);
     ops->gemm(rows, d, d, b->dx, d, 1, b->reverse[l].out, NULL, 0, b->dmixed, d);
     for (int64_t s = 0; s < sequences; s++) {
         const float *q = t->qkv + s * length * 3 * d;
@@ -310,10 +309,11 @@ static void backward_attention(backward_t *b, int64_t l, int64_t sequences, floa
                             t->mixed + s * length * d, b->dmixed + s * length * d, 3 * d, d, dq, dq + d, dq + 2 * d,
                             3 * d, b->scratch);
     }
-    ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, -1, b->dqkv, 3 * d);
-    ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, -1, b->dqkv + d, 3 * d);
-    weight_gradient(b, rows, 3 * d, d, b->dqkv, 3 * d, t->norm1, g.qkv,
-                    g.qkv_bias);
+    ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, -1, b->dqkv,
+                3 * d);
+    ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, -1, b->dqkv + d,
+                3 * d);
+    weight_gradient(b, rows, 3 * d, d, b->dqkv, 3 * d, t->norm1, g.qkv, g.qkv_bias);
     ops->gemm(rows, d, 3 * d, b->dqkv, 3 * d, 1, b->reverse[l].qkv, NULL, 0, b->dhidden, d);
 }
 
@@ -326,19 +326,18 @@ static void backward_layer(backward_t *b, int64_t l, int64_t sequences, float *g
     const int64_t d = spec->width, rows = sequences * b->length;
     backward_ffn(b, l, rows, gradient);
     if (spec->parallel_residual) backward_attention(b, l, sequences, gradient);
-    b->ops->layernorm_grad(rows, d, t->mid, w.norm2_gain, t->stat2, b->dhidden2, b->dx,
-                           g.norm2_gain, g.norm2_bias);
+    b->ops->layernorm_grad(rows, d, t->mid, w.norm2_gain, t->stat2, b->dhidden2, b->dx, g.norm2_gain, g.norm2_bias);
     if (!spec->parallel_residual) backward_attention(b, l, sequences, gradient);
-    b->ops->layernorm_grad(rows, d, t->x, w.norm1_gain, t->stat1, b->dhidden, b->dx,
-                           g.norm1_gain, g.norm1_bias);
+    b->ops->layernorm_grad(rows, d, t->x, w.norm1_gain, t->stat1, b->dhidden, b->dx, g.norm1_gain, g.norm1_bias);
 }
 
 static int check_tokens(const int32_t *tokens, int64_t n, int32_t lowest, int64_t vocab, const char *what) {
     for (int64_t i = 0; i < n; i++)
         if (tokens[i] < lowest || tokens[i] >= vocab)
-            return err_set("training: %s %d at place %lld of the batch, but the model knows %lld tokens; the corpus and the "
-                           "model must share a tokenizer",
-                           what, (int)tokens[i], (long long)i, (long long)vocab);
+            return err_set(
+                "training: %s %d at place %lld of the batch, but the model knows %lld tokens; the corpus and the "
+                "model must share a tokenizer",
+                what, (int)tokens[i], (long long)i, (long long)vocab);
     return 0;
 }
 
@@ -355,8 +354,7 @@ int backward_run(backward_t *b, int64_t sequences, const int32_t *tokens, const 
     forward(b, sequences, tokens);
     *loss = backward_head(b, rows, targets, scale, gradient);
     memset(b->dx, 0, (size_t)(rows * d) * sizeof(float));
-    b->ops->layernorm_grad(rows, d, b->last, w.norm_gain, b->last_stat, b->dhidden, b->dx,
-                           g.norm_gain, g.norm_bias);
+    b->ops->layernorm_grad(rows, d, b->last, w.norm_gain, b->last_stat, b->dhidden, b->dx, g.norm_gain, g.norm_bias);
     for (int64_t l = spec->layers - 1; l >= 0; l--) backward_layer(b, l, sequences, gradient);
     for (int64_t r = 0; r < rows; r++) b->ops->add(d, b->dx + r * d, g.embed + tokens[r] * d);
     return 0;

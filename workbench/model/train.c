@@ -73,11 +73,16 @@ static int check_spec(const train_t *spec, const char *name) {
         const char *what;
         double value, min, max;
     } field[] = {
-        {"epochs", spec->epochs, 1e-6, 1e9},     {"batch", (double)spec->batch, 1, 1e9},
-        {"lr", spec->lr, 0, 1e3},                {"lr_end", spec->lr_end, 0, 1e3},
-        {"warmup", spec->warmup, 0, 1},          {"beta1", spec->beta1, 0, 0.999999},
-        {"beta2", spec->beta2, 0, 0.999999},     {"eps", spec->eps, 1e-30, 1},
-        {"decay", spec->decay, 0, 1e3},          {"clip", spec->clip, 0, 1e30},
+        {"epochs", spec->epochs, 1e-6, 1e9},
+        {"batch", (double)spec->batch, 1, 1e9},
+        {"lr", spec->lr, 0, 1e3},
+        {"lr_end", spec->lr_end, 0, 1e3},
+        {"warmup", spec->warmup, 0, 1},
+        {"beta1", spec->beta1, 0, 0.999999},
+        {"beta2", spec->beta2, 0, 0.999999},
+        {"eps", spec->eps, 1e-30, 1},
+        {"decay", spec->decay, 0, 1e3},
+        {"clip", spec->clip, 0, 1e30},
         {"save_every", spec->save_every, 0, 1e9},
     };
     for (size_t i = 0; i < sizeof field / sizeof *field; i++)
@@ -112,13 +117,23 @@ static int hash_run(const run_t *run, tokens_t *corpus, hash_t *hash) {
     TRY(windows_hash(run->source, &text));
     hasher_t *h = hasher_create();
     if (!h) return -1;
-    const double reals[] = {t->epochs, t->lr,    t->lr_end, t->warmup,    t->beta1,
-                            t->beta2,  t->eps,   t->decay,  t->clip,      m->rotary_base,
-                            (double)m->norm_eps};
-    const int64_t whole[] = {t->batch,   (int64_t)t->seed, m->vocab,           m->layers,
-                             m->width,   m->heads,         m->head_size,       m->ffn,
-                             m->context, m->rotary_dims,   m->parallel_residual, m->tied_head,
-                             run->shards, run->micro,      tokens_count(corpus)};
+    const double reals[] = {t->epochs, t->lr,    t->lr_end, t->warmup,      t->beta1,           t->beta2,
+                            t->eps,    t->decay, t->clip,   m->rotary_base, (double)m->norm_eps};
+    const int64_t whole[] = {t->batch,
+                             (int64_t)t->seed,
+                             m->vocab,
+                             m->layers,
+                             m->width,
+                             m->heads,
+                             m->head_size,
+                             m->ffn,
+                             m->context,
+                             m->rotary_dims,
+                             m->parallel_residual,
+                             m->tied_head,
+                             run->shards,
+                             run->micro,
+                             tokens_count(corpus)};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) hasher_add_f64(h, reals[i]);
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) hasher_add_i64(h, whole[i]);
     hasher_add(h, &text, sizeof text);
@@ -241,8 +256,8 @@ static int shard_gradient(run_t *run, int32_t shard, float scale, float *gradien
     return 0;
 }
 
-/* Local: the gradients of this rank's shards, pushed into the tree; losses of these shards. Pushes even after a failure,
- * so that the tree stays whole. */
+/* Local: the gradients of this rank's shards, pushed into the tree; losses of these shards. Pushes even after a
+ * failure, so that the tree stays whole. */
 static int local_gradients(run_t *run, float scale, double *losses) {
     int rc = backward_pack(run->backward);
     for (int32_t shard = par_tree_first(run->tree); shard < par_tree_last(run->tree); shard++) {

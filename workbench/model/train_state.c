@@ -1,5 +1,5 @@
-/* state.bin: a header, then weights, first and second moments and the table of losses, raw and little-endian. The header
- * holds a hash of the rest, so that a torn or altered file is refused rather than trained on. */
+/* state.bin: a header, then weights, first and second moments and the table of losses, raw and little-endian. The
+ * header holds a hash of the rest, so that a torn or altered file is refused rather than trained on. */
 #include "model/train_state.h"
 
 #include "base/err.h"
@@ -73,10 +73,11 @@ static int check_header(const train_state_t *s, const char *path, const file_map
     if (map->size < sizeof *h || memcmp(h->magic, STATE_MAGIC, sizeof h->magic) != 0 || h->bytes != sizeof *h)
         return err_set("%s: not a training state; %s", path, advice);
     if (h->version != STATE_VERSION)
-        return err_set("%s: a training state of version %" PRIu32 ", this program writes version %d; %s", path, h->version,
-                       STATE_VERSION, advice);
+        return err_set("%s: a training state of version %" PRIu32 ", this program writes version %d; %s", path,
+                       h->version, STATE_VERSION, advice);
     if (hash_compare(h->run, s->run) != 0)
-        return err_set("%s: a training state of another run (settings, model or corpus have changed); %s", path, advice);
+        return err_set("%s: a training state of another run (settings, model or corpus have changed); %s", path,
+                       advice);
     if (h->parameters != s->parameters || h->step < 0 || h->step > s->capacity)
         return err_set("%s: damaged training state (%lld parameters, step %lld); %s", path, (long long)h->parameters,
                        (long long)h->step, advice);

@@ -24,8 +24,8 @@ typedef struct {
 /* Written aside and renamed. */
 int train_state_save(const train_state_t *state, const char *path);
 
-/* Fills the blocks, step and tokens of a state whose run, parameters and capacity are set. Leaves it as it is when there
- * is no file. Error: the file is damaged, of another version, or of another run. */
+/* Fills the blocks, step and tokens of a state whose run, parameters and capacity are set. Leaves it as it is when
+ * there is no file. Error: the file is damaged, of another version, or of another run. */
 int train_state_load(train_state_t *state, const char *path);
 
 #endif
