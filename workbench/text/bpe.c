@@ -1,0 +1,240 @@
+/* Merging by rank, in two ways with one result. A short word lives in two small arrays and the lowest rank is found by
+ * looking at all of them. A long one (a line of base64, a page of Chinese without spaces) is a linked list over its
+ * bytes with a heap of candidate merges, so that hostile text costs O(n log n) and not O(n^2). Text repeats itself, so
+ * most words never get that far: they come out of a cache of one cache line a word. */
+#include "text/bpe.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "text/pairmap.h"
+#include <assert.h>
+#include <string.h>
+
+enum {
+    SHORT_WORD = 48,        // bytes, up to which scanning beats the heap
+    CACHED_WORD = 32,       // bytes
+    CACHED_IDS = 7,         // with these an entry fills a cache line
+    CACHE_BITS = 16,        // 65536 entries: 4 MB
+    CACHE_WAYS = 4,         // neighbouring entries that may hold a word
+    NO_RANK = INT32_MAX,
+};
+
+typedef struct {
+    uint64_t key[CACHED_WORD / 8];
+    uint8_t bytes, n; // bytes 0: an empty entry
+    int32_t ids[CACHED_IDS];
+} cached_t;
+static_assert(sizeof(cached_t) == 64, "a cached word fills one cache line");
+
+typedef struct {
+    int32_t rank; // of the pair that starts here; NO_RANK also when the symbol has been merged away
+    int32_t id;
+    int64_t before, after; // neighbours, -1 and -1 at the ends
+} symbol_t;
+
+typedef struct {
+    int32_t rank;
+    int64_t at;
+} candidate_t;
+
+struct bpe {
+    int32_t byte_id[256];
+    pairmap_t ranks;
+    int32_t *merged; // (merges) the token that a merge makes
+    int64_t merges, merges_capacity;
+    cached_t *cache;
+    symbol_t *symbol; // of long words
+    int64_t symbols;
+    candidate_t *heap;
+    int64_t heap_n, heap_capacity;
+};
+
+bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected) {
+    bpe_t *bpe = mem_new(1, sizeof *bpe, "tokenizer merges");
+    if (!bpe) return NULL;
+    memcpy(bpe->byte_id, byte_id, sizeof bpe->byte_id);
+    bpe->cache = mem_new((int64_t)1 << CACHE_BITS, sizeof *bpe->cache, "tokenizer word cache");
+    if (!bpe->cache || pairmap_create(&bpe->ranks, merges_expected) != 0) {
+        bpe_free(bpe);
+        return NULL;
+    }
+    return bpe;
+}
+
+void bpe_free(bpe_t *bpe) {
+    if (!bpe) return;
+    pairmap_free(&bpe->ranks);
+    mem_free(bpe->merged);
+    mem_free(bpe->cache);
+    mem_free(bpe->symbol);
+    mem_free(bpe->heap);
+    mem_free(bpe);
+}
+
+int bpe_add_merge(bpe_t *bpe, int32_t left, int32_t right, int32_t id, int64_t *again) {
+    uint64_t key = pair_key(left, right);
+    *again = pairmap_get(&bpe->ranks, key);
+    if (*again >= 0) return 0;
+    if (bpe->merges >= NO_RANK - 1) return err_set("more than %d merges", NO_RANK - 1);
+    TRY(mem_grow(&bpe->merged, &bpe->merges_capacity, bpe->merges + 1, sizeof *bpe->merged, "tokenizer merges"));
+    TRY(pairmap_put(&bpe->ranks, key, bpe->merges));
+    bpe->merged[bpe->merges++] = id;
+    return 0;
+}
+
+static inline int32_t rank_of(const bpe_t *bpe, int32_t left, int32_t right) {
+    int64_t rank = pairmap_get(&bpe->ranks, pair_key(left, right));
+    return rank < 0 ? NO_RANK : (int32_t)rank;
+}
+
+/* ids holds one token a byte; merges in place, returns how many are left. */
+static int64_t merge_short(const bpe_t *bpe, int32_t *ids, int64_t n) {
+    int32_t rank[SHORT_WORD]; // of (ids[i], ids[i + 1])
+    for (int64_t i = 0; i + 1 < n; i++) rank[i] = rank_of(bpe, ids[i], ids[i + 1]);
+    while (n > 1) {
+        int64_t best = 0;
+        for (int64_t i = 1; i + 1 < n; i++) {
+            if (rank[i] < rank[best]) best = i;
+        }
+        if (rank[best] == NO_RANK) break;
+        ids[best] = bpe->merged[rank[best]];
+        for (int64_t i = best + 1; i + 1 < n; i++) {
+            ids[i] = ids[i + 1];
+            rank[i - 1] = rank[i];
+        }
+        n--;
+        if (best > 0) rank[best - 1] = rank_of(bpe, ids[best - 1], ids[best]);
+        if (best + 1 < n) rank[best] = rank_of(bpe, ids[best], ids[best + 1]);
+    }
+    return n;
+}
+
+static inline int candidate_before(candidate_t a, candidate_t b) {
+    return a.rank < b.rank || (a.rank == b.rank && a.at < b.at);
+}
+
+static int heap_push(bpe_t *bpe, candidate_t c) {
+    if (c.rank == NO_RANK) return 0;
+    TRY(mem_grow(&bpe->heap, &bpe->heap_capacity, bpe->heap_n + 1, sizeof *bpe->heap, "merges of a long word"));
+    int64_t i = bpe->heap_n++;
+    for (; i > 0 && candidate_before(c, bpe->heap[(i - 1) / 2]); i = (i - 1) / 2) bpe->heap[i] = bpe->heap[(i - 1) / 2];
+    bpe->heap[i] = c;
+    return 0;
+}
+
+static candidate_t heap_pop(bpe_t *bpe) {
+    candidate_t *heap = bpe->heap, top = heap[0], last = heap[--bpe->heap_n];
+    int64_t i = 0, n = bpe->heap_n;
+    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
+        if (child + 1 < n && candidate_before(heap[child + 1], heap[child])) child++;
+        if (!candidate_before(heap[child], last)) break;
+        heap[i] = heap[child];
+    }
+    heap[i] = last;
+    return top;
+}
+
+/* The pair that starts at `at` has changed: notes its rank and makes it a candidate. */
+static int symbol_rank(bpe_t *bpe, int64_t at) {
+    symbol_t *s = &bpe->symbol[at];
+    s->rank = s->after < 0 ? NO_RANK : rank_of(bpe, s->id, bpe->symbol[s->after].id);
+    return heap_push(bpe, (candidate_t){s->rank, at});
+}
+
+static int merge_long(bpe_t *bpe, int32_t *ids, int64_t *n) {
+    TRY(mem_grow(&bpe->symbol, &bpe->symbols, *n, sizeof *bpe->symbol, "symbols of a long word"));
+    symbol_t *s = bpe->symbol;
+    for (int64_t i = 0; i < *n; i++) s[i] = (symbol_t){NO_RANK, ids[i], i - 1, i + 1 < *n ? i + 1 : -1};
+    bpe->heap_n = 0;
+    for (int64_t i = 0; i < *n; i++) TRY(symbol_rank(bpe, i));
+    while (bpe->heap_n > 0) {
+        candidate_t c = heap_pop(bpe);
+        if (s[c.at].rank != c.rank) continue; // the pair has changed since
+        int64_t gone = s[c.at].after;
+        s[c.at].id = bpe->merged[c.rank];
+        s[c.at].after = s[gone].after;
+        s[gone].rank = NO_RANK;
+        if (s[gone].after >= 0) s[s[gone].after].before = c.at;
+        TRY(symbol_rank(bpe, c.at));
+        if (s[c.at].before >= 0) TRY(symbol_rank(bpe, s[c.at].before));
+    }
+    int64_t kept = 0;
+    for (int64_t i = 0; i >= 0; i = s[i].after) ids[kept++] = s[i].id;
+    *n = kept;
+    return 0;
+}
+
+static inline uint64_t read64(const uint8_t *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint64_t read32(const uint8_t *p) {
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* A word of at most CACHED_WORD bytes as four numbers, which with its length tell it from any other. Overlapping reads
+ * from both ends, none outside the word. */
+static inline void word_key(const uint8_t *w, size_t n, uint64_t key[4]) {
+    key[2] = key[3] = 0;
+    if (n >= 8) {
+        key[0] = read64(w);
+        key[1] = read64(w + n - 8);
+        if (n > 16) {
+            key[2] = read64(w + 8);
+            key[3] = read64(w + n - 16);
+        }
+    } else if (n >= 4) {
+        key[0] = read32(w);
+        key[1] = read32(w + n - 4);
+    } else {
+        key[0] = (uint64_t)w[0] | (uint64_t)w[n >> 1] << 8 | (uint64_t)w[n - 1] << 16;
+        key[1] = 0;
+    }
+}
+
+static inline uint64_t cache_home(const uint64_t key[4], size_t bytes) {
+    uint64_t h = (key[0] ^ bytes) * 0x9E3779B97F4A7C15u;
+    h = (h ^ h >> 32 ^ key[1]) * 0xD6E8FEB86659FD93u;
+    h = (h ^ h >> 32 ^ key[2] ^ key[3] << 1) * 0xA0761D6478BD642Fu;
+    return (h ^ h >> 32) & (((uint64_t)1 << CACHE_BITS) - 1) & ~(uint64_t)(CACHE_WAYS - 1);
+}
+
+static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
+    for (size_t i = 0; i < bytes; i++) {
+        ids[i] = bpe->byte_id[word[i]];
+        if (ids[i] < 0) return err_set("the vocabulary has no token for the byte 0x%02X", word[i]);
+    }
+    *n = (int64_t)bytes;
+    if (bytes > SHORT_WORD) return merge_long(bpe, ids, n);
+    *n = merge_short(bpe, ids, *n);
+    return 0;
+}
+
+int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
+    assert(bytes > 0);
+    if (bytes > CACHED_WORD) return encode_uncached(bpe, word, bytes, ids, n);
+    uint64_t key[4];
+    word_key(word, bytes, key);
+    cached_t *way = &bpe->cache[cache_home(key, bytes)], *free_way = NULL;
+    for (int32_t i = 0; i < CACHE_WAYS; i++) {
+        if (way[i].bytes == bytes && memcmp(way[i].key, key, sizeof key) == 0) {
+            *n = way[i].n;
+            for (int32_t k = 0; k < way[i].n; k++) ids[k] = way[i].ids[k];
+            return 0;
+        }
+        if (way[i].bytes == 0 && !free_way) free_way = &way[i];
+    }
+    TRY(encode_uncached(bpe, word, bytes, ids, n));
+    if (*n <= CACHED_IDS) {
+        // In a full set the word with the most tokens to recompute is not known to be the most wanted; any may go.
+        cached_t *entry = free_way ? free_way : &way[(key[0] ^ key[1]) >> 3 & (CACHE_WAYS - 1)];
+        memcpy(entry->key, key, sizeof key);
+        entry->bytes = (uint8_t)bytes;
+        entry->n = (uint8_t)*n;
+        memcpy(entry->ids, ids, (size_t)*n * sizeof *ids);
+    }
+    return 0;
+}

@@ -1,0 +1,44 @@
+/* UTF-8, one code point at a time. Bytes that are not valid UTF-8 (stray continuation bytes, overlong forms,
+ * surrogates, values above U+10FFFF, cut sequences) are reported one by one, so that any bytes can be walked through. */
+#ifndef MEMPROBE_UTF8_H
+#define MEMPROBE_UTF8_H
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes of the code point at text[at] (at < bytes) and its value in *code; 1 and -1 for an invalid byte. */
+static inline size_t utf8_next(const uint8_t *text, size_t at, size_t bytes, int32_t *code) {
+    static const int32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t b = text[at];
+    if (b < 0x80) {
+        *code = b;
+        return 1;
+    }
+    size_t n = b >= 0xF0 ? 4 : b >= 0xE0 ? 3 : 2;
+    int32_t value = b & (0x7F >> n);
+    *code = -1;
+    if (b < 0xC2 || b > 0xF4 || bytes - at < n) return 1;
+    for (size_t i = 1; i < n; i++) {
+        if ((text[at + i] & 0xC0) != 0x80) return 1;
+        value = value << 6 | (text[at + i] & 0x3F);
+    }
+    if (value < least[n] || value > 0x10FFFF || (value >= 0xD800 && value <= 0xDFFF)) return 1;
+    *code = value;
+    return n;
+}
+
+/* Writes a code point, returns its bytes (1 to 4). */
+static inline size_t utf8_write(int32_t code, uint8_t out[4]) {
+    if (code < 0x80) {
+        out[0] = (uint8_t)code;
+        return 1;
+    }
+    size_t n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--) {
+        out[i] = (uint8_t)(0x80 | (code & 0x3F));
+        code >>= 6;
+    }
+    out[0] = (uint8_t)((0xF00 >> n & 0xFF) | code);
+    return n;
+}
+
+#endif
