@@ -1,5 +1,5 @@
-/* Finding added tokens: a bitmap of their first two bytes rejects nearly every place; where it does not, the sorted list
- * is narrowed byte by byte, which walks the same path as a trie would. */
+/* Finding added tokens: a bitmap of their first two bytes rejects nearly every place; where it does not, the sorted
+ * list is narrowed byte by byte, which walks the same path as a trie would. */
 #include "text/added.h"
 #include "base/err.h"
 #include "base/mem.h"

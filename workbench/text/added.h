@@ -13,15 +13,15 @@ typedef struct {
 
 typedef struct {
     int64_t n, capacity;
-    added_token_t *token;     // sorted by bytes once added_sort was called
+    added_token_t *token;      // sorted by bytes once added_sort was called
     uint64_t pair[65536 / 64]; // bit a << 8 | b: some token starts with the bytes a b
-    uint8_t single[256];      // some token is the byte alone
-    uint8_t first[256];       // some token starts with the byte
+    uint8_t single[256];       // some token is the byte alone
+    uint8_t first[256];        // some token starts with the byte
 } added_t;
 
 int added_put(added_t *added, const uint8_t *text, size_t bytes, int32_t id); // copies; bytes > 0
-int added_sort(added_t *added);   // after the last put; a text given twice is an error
-void added_free(added_t *added);  // accepts a zeroed one
+int added_sort(added_t *added);  // after the last put; a text given twice is an error
+void added_free(added_t *added); // accepts a zeroed one
 
 /* The first match at or after `at`: returns 1 with its place, or 0. */
 int added_find(const added_t *added, const uint8_t *text, size_t at, size_t bytes, size_t *start, size_t *end,

@@ -10,11 +10,11 @@
 #include <string.h>
 
 enum {
-    SHORT_WORD = 48,        // bytes, up to which scanning beats the heap
-    CACHED_WORD = 32,       // bytes
-    CACHED_IDS = 7,         // with these an entry fills a cache line
-    CACHE_BITS = 16,        // 65536 entries: 4 MB
-    CACHE_WAYS = 4,         // neighbouring entries that may hold a word
+    SHORT_WORD = 48,  // bytes, up to which scanning beats the heap
+    CACHED_WORD = 32, // bytes
+    CACHED_IDS = 7,   // with these an entry fills a cache line
+    CACHE_BITS = 16,  // 65536 entries: 4 MB
+    CACHE_WAYS = 4,   // neighbouring entries that may hold a word
     NO_RANK = INT32_MAX,
 };
 

@@ -1,5 +1,6 @@
 /* Byte pair encoding of one word: repeatedly merge the adjacent pair with the lowest rank, leftmost first (Sennrich et
- * al. 2016), until no adjacent pair has a rank. O(n log n) in the length of the word, with a bounded cache of short words. */
+ * al. 2016), until no adjacent pair has a rank. O(n log n) in the length of the word, with a bounded cache of short
+ * words. */
 #ifndef MEMPROBE_BPE_H
 #define MEMPROBE_BPE_H
 #include <stddef.h>
@@ -11,8 +12,8 @@ typedef struct bpe bpe_t;
 bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected);
 void bpe_free(bpe_t *bpe); // accepts NULL
 
-/* Adds the next merge (ranks count up from 0): left followed by right becomes id. *again is set to the rank of an earlier
- * merge of the same pair, which is then left as it is, or to -1. */
+/* Adds the next merge (ranks count up from 0): left followed by right becomes id. *again is set to the rank of an
+ * earlier merge of the same pair, which is then left as it is, or to -1. */
 int bpe_add_merge(bpe_t *bpe, int32_t left, int32_t right, int32_t id, int64_t *again);
 
 /* The ids of one word (bytes > 0); ids has room for `bytes` of them; *n is how many there are. */

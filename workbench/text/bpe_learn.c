@@ -1,7 +1,7 @@
 /* Each distinct word is a row of symbols. A pair of adjacent symbols has a count over all words and a list of the words
- * that hold it, so that a merge touches only those. The next merge comes from a heap of (count, pair) whose entries may be
- * out of date: a pair is pushed when its count rises, and an entry found too high when it comes up is pushed
- * again with the true count. The order in the heap is total, so the merges depend on the counts alone, and not on the order
+ * that hold it, so that a merge touches only those. The next merge comes from a heap of (count, pair) whose entries may
+ * be out of date: a pair is pushed when its count rises, and an entry found too high when it comes up is pushed again
+ * with the true count. The order in the heap is total, so the merges depend on the counts alone, and not on the order
  * in which words came. */
 #include "text/bpe_learn.h"
 #include "base/err.h"
@@ -30,7 +30,7 @@ typedef struct {
 
 typedef struct {
     const words_t *words;
-    int32_t *symbol;  // of all words; word w has length[w] of them from words->word[w].offset on
+    int32_t *symbol; // of all words; word w has length[w] of them from words->word[w].offset on
     int64_t *length;
     pairmap_t numbers; // pair -> place in pair
     pair_t *pair;
@@ -60,9 +60,12 @@ static void learner_free(learner_t *l) {
     mem_free(l->touched);
 }
 
-/* --- the heap of candidates ---------------------------------------------------------------------------------------- */
+/* --- the heap of candidates ----------------------------------------------------------------------------------------
+ */
 
-static inline int entry_before(entry_t a, entry_t b) { return a.count > b.count || (a.count == b.count && a.key < b.key); }
+static inline int entry_before(entry_t a, entry_t b) {
+    return a.count > b.count || (a.count == b.count && a.key < b.key);
+}
 
 static int heap_push(learner_t *l, int64_t pair) {
     pair_t *p = &l->pair[pair];
@@ -102,7 +105,8 @@ static int next_pair(learner_t *l, int64_t *best) {
     return 0;
 }
 
-/* --- counts of pairs ------------------------------------------------------------------------------------------------ */
+/* --- counts of pairs ------------------------------------------------------------------------------------------------
+ */
 
 static int find_pair(learner_t *l, int32_t left, int32_t right, int64_t *number) {
     uint64_t key = pair_key(left, right);
@@ -154,7 +158,8 @@ static int push_touched(learner_t *l) {
     return 0;
 }
 
-/* --- merging -------------------------------------------------------------------------------------------------------- */
+/* --- merging --------------------------------------------------------------------------------------------------------
+ */
 
 static int learner_start(learner_t *l, const words_t *words, const int32_t byte_id[256]) {
     l->words = words;

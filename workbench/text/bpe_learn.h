@@ -15,7 +15,8 @@ typedef struct {
 } bpe_model_t;
 
 /* Merges by falling count of the pair over all words (ties: smaller left id, then smaller right id) until there are
- * `vocab` tokens. Fewer possible: an error that says how many. Zero *model before; bpe_model_free after, on error too. */
+ * `vocab` tokens. Fewer possible: an error that says how many. Zero *model before; bpe_model_free after, on error too.
+ */
 int bpe_learn(const words_t *words, int32_t vocab, bpe_model_t *model);
 void bpe_model_free(bpe_model_t *model);
 

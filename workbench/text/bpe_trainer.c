@@ -1,4 +1,5 @@
-/* The BPE trainer: counts words on each rank, brings the counts together, learns the merges and writes tokenizer.json. */
+/* The BPE trainer: counts words on each rank, brings the counts together, learns the merges and writes tokenizer.json.
+ */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -16,7 +17,9 @@ struct bpe_trainer {
     int is_merged;
 };
 
-bpe_trainer_t *bpe_trainer_create(void) { return mem_new(1, sizeof(bpe_trainer_t), "BPE trainer"); }
+bpe_trainer_t *bpe_trainer_create(void) {
+    return mem_new(1, sizeof(bpe_trainer_t), "BPE trainer");
+}
 
 void bpe_trainer_free(bpe_trainer_t *trainer) {
     if (!trainer) return;
@@ -35,7 +38,8 @@ int bpe_trainer_add(bpe_trainer_t *trainer, const char *text, size_t bytes) {
     return 0;
 }
 
-/* --- all ranks ------------------------------------------------------------------------------------------------------ */
+/* --- all ranks ------------------------------------------------------------------------------------------------------
+ */
 
 /* A word in a message: its count and length, then its bytes. */
 typedef struct {
@@ -43,7 +47,8 @@ typedef struct {
 } packed_t;
 
 /* The words whose hash gives them to `owner` of `owners` (all: owner 0 of 1), appended to a message. */
-static int pack_words(const words_t *words, int32_t owner, int32_t owners, uint8_t **out, int64_t *n, int64_t *capacity) {
+static int pack_words(const words_t *words, int32_t owner, int32_t owners, uint8_t **out, int64_t *n,
+                      int64_t *capacity) {
     for (int64_t i = 0; i < words->n; i++) {
         const word_t *w = &words->word[i];
         if ((int32_t)((w->hash >> 32) % (uint64_t)owners) != owner) continue;
@@ -114,7 +119,8 @@ int bpe_trainer_merge(bpe_trainer_t *trainer) {
     return words_to_all(&trainer->words);
 }
 
-/* --- tokenizer.json ------------------------------------------------------------------------------------------------- */
+/* --- tokenizer.json -------------------------------------------------------------------------------------------------
+ */
 
 static const char head[] = "{\n"
                            "  \"version\": \"1.0\",\n"
@@ -205,8 +211,9 @@ static int write_file(const bpe_model_t *model, const char *path) {
 
 int bpe_trainer_write(bpe_trainer_t *trainer, int32_t vocab, const char *json_path) {
     if (vocab < LEAST_VOCAB || vocab > MOST_VOCAB) {
-        return err_set("a vocabulary of %d entries: it must have at least %d (<|endoftext|> and the 256 bytes) and at most %d",
-                       vocab, LEAST_VOCAB, MOST_VOCAB);
+        return err_set(
+            "a vocabulary of %d entries: it must have at least %d (<|endoftext|> and the 256 bytes) and at most %d",
+            vocab, LEAST_VOCAB, MOST_VOCAB);
     }
     bpe_model_t model = {0};
     int rc = bpe_learn(&trainer->words, vocab, &model);

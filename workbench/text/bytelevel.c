@@ -1,5 +1,5 @@
-/* The byte-level alphabet. 188 bytes stand for themselves; the remaining 68 lie in four runs, whose places in U+0100 ...
- * follow from the lengths of the runs before. */
+/* The byte-level alphabet. 188 bytes stand for themselves; the remaining 68 lie in four runs, whose places in U+0100
+ * ... follow from the lengths of the runs before. */
 #include "text/bytelevel.h"
 #include "text/utf8.h"
 #include <string.h>
@@ -7,8 +7,8 @@
 static const struct {
     int32_t first, last; // bytes
     int32_t code;        // of the first
-} run[] = {
-    {0x00, 0x20, 0x100}, {0x21, 0x7E, 0x21}, {0x7F, 0xA0, 0x121}, {0xA1, 0xAC, 0xA1}, {0xAD, 0xAD, 0x143}, {0xAE, 0xFF, 0xAE}};
+} run[] = {{0x00, 0x20, 0x100}, {0x21, 0x7E, 0x21},  {0x7F, 0xA0, 0x121},
+           {0xA1, 0xAC, 0xA1},  {0xAD, 0xAD, 0x143}, {0xAE, 0xFF, 0xAE}};
 enum { RUNS = sizeof run / sizeof run[0] };
 
 int32_t bytelevel_code(uint8_t byte) {

@@ -11,7 +11,11 @@ typedef struct {
     size_t bytes;
 } document_t;
 
-/* JSON lines (.jsonl, plain or zstd): {"text":..., "id":..., "source":...}. Text and ids live until the next call. */
+/* JSON lines (.jsonl, plain or zstd), one object a line: {"text": ..., "id": ..., "source": ...}. "text" must be there
+ * and may be empty; "id" is text or an integer; without "source" the Pile's meta.pile_set_name is taken; other fields
+ * are passed over. CRLF and a byte order mark at the start of the file are accepted. Anything else that is not a JSON
+ * object by the letter is an error with file and line: an empty line, bytes that are not UTF-8, a key given twice, a
+ * number that no double or 64-bit integer holds. Texts and ids live until the next call. */
 typedef struct documents documents_t;
 int documents_open(const char *path, documents_t **reader);
 int documents_next(documents_t *reader, document_t *document); // 1, 0 at the end, -1 on error (file and line named)

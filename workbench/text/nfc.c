@@ -1,7 +1,7 @@
-/* Most text is normalized already, so only the spans that need not be are decomposed and composed again (with utf8proc).
- * A span goes from a character that may be a base to the next character that cannot change and cannot join what stands
- * before it. The canonical order of marks is made here and not by utf8proc, whose exchange sort is quadratic on a
- * hostile run of marks. */
+/* Most text is normalized already, so only the spans that need not be are decomposed and composed again (with
+ * utf8proc). A span goes from a character that may be a base to the next character that cannot change and cannot join
+ * what stands before it. The canonical order of marks is made here and not by utf8proc, whose exchange sort is
+ * quadratic on a hostile run of marks. */
 #include "text/nfc.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -32,7 +32,9 @@ static int is_inert(int32_t code) {
            parts[0] == code;
 }
 
-static int combining_class(int32_t code) { return utf8proc_get_property(code)->combining_class; }
+static int combining_class(int32_t code) {
+    return utf8proc_get_property(code)->combining_class;
+}
 
 typedef struct {
     int32_t class, code;
@@ -84,8 +86,8 @@ static int append_span(nfc_t *nfc, const uint8_t *text, size_t bytes) {
         at += utf8_next(text, at, bytes, &code);
         TRY(mem_grow(&nfc->code, &nfc->codes_capacity, nfc->codes + LONGEST_DECOMPOSITION, sizeof *nfc->code,
                      "decomposed text"));
-        utf8proc_ssize_t n = utf8proc_decompose_char(code, nfc->code + nfc->codes, LONGEST_DECOMPOSITION,
-                                                     UTF8PROC_DECOMPOSE, &boundary);
+        utf8proc_ssize_t n =
+            utf8proc_decompose_char(code, nfc->code + nfc->codes, LONGEST_DECOMPOSITION, UTF8PROC_DECOMPOSE, &boundary);
         if (n < 0 || n > LONGEST_DECOMPOSITION) return err_set("utf8proc cannot decompose U+%04X", (unsigned)code);
         nfc->codes += n;
     }

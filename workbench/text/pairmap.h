@@ -17,11 +17,13 @@ typedef struct {
 #define PAIR_NONE UINT64_MAX
 
 /* Keys sort as (left, right). */
-static inline uint64_t pair_key(int32_t left, int32_t right) { return (uint64_t)(uint32_t)left << 32 | (uint32_t)right; }
+static inline uint64_t pair_key(int32_t left, int32_t right) {
+    return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
+}
 
 int pairmap_create(pairmap_t *map, int64_t expected);
-void pairmap_free(pairmap_t *map);                                 // accepts a zeroed map
-int pairmap_put(pairmap_t *map, uint64_t key, int64_t value);      // key must be new
+void pairmap_free(pairmap_t *map);                            // accepts a zeroed map
+int pairmap_put(pairmap_t *map, uint64_t key, int64_t value); // key must be new
 
 static inline uint64_t pairmap_home(const pairmap_t *map, uint64_t key) {
     key = (key ^ key >> 29) * 0x9E3779B97F4A7C15u;

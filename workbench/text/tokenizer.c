@@ -1,5 +1,5 @@
-/* Encode and decode. The way of a text, as in the library `tokenizers`: added tokens that want the text as it is are cut
- * out; the pieces between them are normalized; added tokens that want normalized text are cut out; the pieces left
+/* Encode and decode. The way of a text, as in the library `tokenizers`: added tokens that want the text as it is are
+ * cut out; the pieces between them are normalized; added tokens that want normalized text are cut out; the pieces left
  * are split into pre-tokens; BPE turns each into ids. */
 #include "text/tokenizer.h"
 #include "base/err.h"
@@ -19,9 +19,13 @@ void tokenizer_free(tokenizer_t *t) {
     mem_free(t);
 }
 
-int32_t tokenizer_vocab(const tokenizer_t *t) { return t->vocab; }
+int32_t tokenizer_vocab(const tokenizer_t *t) {
+    return t->vocab;
+}
 
-int32_t tokenizer_end(const tokenizer_t *t) { return t->end; }
+int32_t tokenizer_end(const tokenizer_t *t) {
+    return t->end;
+}
 
 /* A mem_grow array of ids that is being appended to. */
 typedef struct {

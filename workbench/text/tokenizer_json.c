@@ -1,7 +1,7 @@
 /* Reads tokenizer.json (the format of the library `tokenizers`, version 1.0). The file says how text is treated, and a
  * word of it that is not understood would mean other ids than the model was trained on; so each part is checked, and
- * what is not known is named and refused. First the pipeline around the model is checked; then the vocabulary, the merges and
- * the added tokens are read, in this order. */
+ * what is not known is named and refused. First the pipeline around the model is checked; then the vocabulary, the
+ * merges and the added tokens are read, in this order. */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -20,14 +20,17 @@ typedef struct {
     int32_t limit;     // no id can reach it unless there are holes
 } loader_t;
 
-/* --- small checks -------------------------------------------------------------------------------------------------- */
+/* --- small checks --------------------------------------------------------------------------------------------------
+ */
 
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
 }
 
-static int is_unset(const json_t *value) { return !value || json_is_null(value); }
+static int is_unset(const json_t *value) {
+    return !value || json_is_null(value);
+}
 
 /* Every key of an object must be one of the names, a NULL-terminated list. */
 static int check_keys(const json_t *object, const char *where, const char *const *names) {
@@ -53,7 +56,8 @@ static int check_unset(const json_t *object, const char *where, const char *key)
     return err_set("%s: %s is not supported; only null is", where, key);
 }
 
-/* --- the pipeline -------------------------------------------------------------------------------------------------- */
+/* --- the pipeline --------------------------------------------------------------------------------------------------
+ */
 
 static int check_normalizer(const json_t *part, int *is_nfc) {
     *is_nfc = 0;
@@ -133,7 +137,8 @@ static int check_model(const json_t *model, loader_t *l) {
     return 0;
 }
 
-/* --- vocabulary ---------------------------------------------------------------------------------------------------- */
+/* --- vocabulary ----------------------------------------------------------------------------------------------------
+ */
 
 /* The id of a token of the vocabulary by its written form, -1 if there is none. */
 static int32_t id_of(const loader_t *l, const char *token) {
@@ -145,8 +150,9 @@ static int put_text(loader_t *l, const char *text, const json_t *id_value, const
     json_int_t id = json_integer_value(id_value);
     if (!json_is_integer(id_value)) return err_set("%s: the id of \"%.80s\" is not an integer", where, text);
     if (id < 0 || id >= l->limit) {
-        return err_set("%s: \"%.80s\" has id %lld, but there are only %d entries: an id is out of range or ids are missing",
-                       where, text, (long long)id, l->limit);
+        return err_set(
+            "%s: \"%.80s\" has id %lld, but there are only %d entries: an id is out of range or ids are missing", where,
+            text, (long long)id, l->limit);
     }
     if (l->text[id] && strcmp(l->text[id], text) != 0) {
         return err_set("%s: \"%.80s\" and \"%.80s\" have the same id %lld", where, l->text[id], text, (long long)id);
@@ -170,7 +176,8 @@ static int read_vocab(loader_t *l) {
     return 0;
 }
 
-/* --- merges -------------------------------------------------------------------------------------------------------- */
+/* --- merges --------------------------------------------------------------------------------------------------------
+ */
 
 /* The two halves of a merge, written "left right" or ["left", "right"]; mem_free both. */
 static int split_merge(const json_t *merge, char **left, char **right) {
@@ -220,10 +227,12 @@ static int read_merges(loader_t *l) {
     return 0;
 }
 
-/* --- added tokens -------------------------------------------------------------------------------------------------- */
+/* --- added tokens --------------------------------------------------------------------------------------------------
+ */
 
 static int read_one_added(loader_t *l, const json_t *token) {
-    static const char *const keys[] = {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special", NULL};
+    static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
+                                       "rstrip", "normalized", "special",     NULL};
     const json_t *content = json_object_get(token, "content"), *normalized = json_object_get(token, "normalized");
     if (!json_is_string(content) || json_string_length(content) == 0) return err_set("it has no content");
     const char *text = json_string_value(content);
@@ -251,7 +260,8 @@ static int read_added(loader_t *l) {
     return added_sort(&l->t->normalized);
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------------------- */
+/* --- the whole -----------------------------------------------------------------------------------------------------
+ */
 
 /* Texts by id for decoding, once all ids are known to be there. */
 static int fill_texts(loader_t *l) {

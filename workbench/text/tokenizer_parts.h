@@ -11,8 +11,8 @@ struct tokenizer {
     uint8_t *bytes;  // texts of all tokens, one after the other
     int64_t *offset; // (vocab + 1) into bytes
     bpe_t *bpe;
-    int is_nfc;                 // normalizer NFC; else none
-    added_t exact, normalized;  // added tokens looked for before and after normalization
+    int is_nfc;                // normalizer NFC; else none
+    added_t exact, normalized; // added tokens looked for before and after normalization
     nfc_t nfc;
 };
 

@@ -1,5 +1,6 @@
 /* UTF-8, one code point at a time. Bytes that are not valid UTF-8 (stray continuation bytes, overlong forms,
- * surrogates, values above U+10FFFF, cut sequences) are reported one by one, so that any bytes can be walked through. */
+ * surrogates, values above U+10FFFF, cut sequences) are reported one by one, so that any bytes can be walked through.
+ */
 #ifndef MEMPROBE_UTF8_H
 #define MEMPROBE_UTF8_H
 #include <stddef.h>
