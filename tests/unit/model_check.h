@@ -1,0 +1,94 @@
+/* What the tests of model/ share: small models whose every weight matters, and checks that print what failed. */
+#ifndef MEMPROBE_TESTS_MODEL_CHECK_H
+#define MEMPROBE_TESTS_MODEL_CHECK_H
+#include "base/err.h"
+#include "model/model.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { CHECK_KINDS = 3, CHECK_KERNELS = 3 };
+static const char *const check_kernels[CHECK_KERNELS] = {"reference", "avx2", "avx512"};
+
+/* Sizes are no multiples of panels or lanes; the last one is longer than a chain of a dot product in every gemm. */
+static const model_spec_t check_spec[CHECK_KINDS] = {
+    {.family = "gpt_neox",
+     .vocab = 97,
+     .layers = 2,
+     .width = 48,
+     .heads = 3,
+     .head_size = 16,
+     .ffn = 100,
+     .context = 48,
+     .rotary_dims = 4,
+     .rotary_base = 10000,
+     .norm_eps = 1e-5f,
+     .parallel_residual = 1,
+     .end_token = 0},
+    {.family = "gpt_neox",
+     .vocab = 64,
+     .layers = 3,
+     .width = 40,
+     .heads = 2,
+     .head_size = 20,
+     .ffn = 36,
+     .context = 64,
+     .rotary_dims = 20,
+     .rotary_base = 500,
+     .norm_eps = 1e-3f,
+     .tied_head = 1,
+     .end_token = -1},
+    {.family = "gpt_neox",
+     .vocab = 130,
+     .layers = 1,
+     .width = 264,
+     .heads = 4,
+     .head_size = 66,
+     .ffn = 300,
+     .context = 40,
+     .rotary_dims = 16,
+     .rotary_base = 10000,
+     .norm_eps = 1e-5f,
+     .parallel_residual = 1,
+     .end_token = 7},
+};
+
+static inline void check_ok_at(int rc, const char *what, const char *file, int line) {
+    if (rc != 0) print_error("%s: %s\n", what, err_text());
+    _assert_int_equal((unsigned long)rc, 0, file, line);
+}
+#define check_ok(call) check_ok_at(call, #call, __FILE__, __LINE__)
+
+static inline void check_fails_at(int rc, const char *message, const char *file, int line) {
+    int named = rc == -1 && strstr(err_text(), message) != NULL;
+    if (!named) print_error("must fail with \"%s\", got %d \"%s\"\n", message, rc, rc ? err_text() : "");
+    _assert_int_equal((unsigned long)named, 1, file, line);
+}
+#define check_fails(call, message) check_fails_at(call, message, __FILE__, __LINE__)
+
+static inline void check_same(const char *what, const void *a, const void *b, size_t bytes) {
+    if (memcmp(a, b, bytes) != 0) print_error("%s: not the same bits\n", what);
+    assert_true(memcmp(a, b, bytes) == 0);
+}
+
+/* Random weights, biases and gains included. */
+static inline model_t *check_model(int kind, const char *kernels) {
+    model_t *model;
+    int64_t n;
+    const tensor_ops_t *ops = tensor_kernels(kernels);
+    assert_non_null(ops);
+    check_ok(model_create(&check_spec[kind], ops, 17, &model));
+    float *p = model_parameters(model, &n), *noise = test_malloc((size_t)n * sizeof *noise);
+    tensor_fill_normal(99, 0, n, 0.1f, noise);
+    for (int64_t i = 0; i < n; i++) p[i] += noise[i];
+    test_free(noise);
+    check_ok(model_pack(model));
+    return model;
+}
+
+#endif

@@ -1,0 +1,393 @@
+/* Checkpoint folders: what was saved is loaded bit for bit, what transformers wrote gives transformers' logits, and
+ * what is damaged or is another model than the decoder computes is refused by name. */
+#include "base/csv.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "model/safetensors.h"
+#include "model_check.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* A folder or file of the test's own, under $TMP; the text is valid until the eighth later call. */
+static const char *temp(const char *dir, const char *name) {
+    static char text[8][1200];
+    static int turn;
+    char *path = text[turn++ % 8];
+    const char *top = getenv("TMP");
+    snprintf(path, sizeof text[0], "%s/memprobe-checkpoint-%s%s%s", top ? top : "/tmp", dir, name[0] ? "/" : "", name);
+    return path;
+}
+
+static const char *fresh(const char *dir) {
+    check_ok(dir_remove(temp(dir, "")));
+    check_ok(dir_make(temp(dir, "")));
+    return temp(dir, "");
+}
+
+/* Published sizes, total and without embeddings (Pythia, Biderman et al. 2023, table 1): vocabulary 50304. */
+static void test_sizes_of_pythia(void **state) {
+    (void)state;
+    const struct {
+        int64_t layers, width, heads, inner, total;
+    } row[] = {
+        {6, 512, 8, 18915328, 70426624}, {12, 768, 12, 85056000, 162322944}, {24, 1024, 16, 302311424, 405334016}};
+    for (int i = 0; i < 3; i++) {
+        model_spec_t spec = check_spec[0];
+        spec.vocab = 50304, spec.layers = row[i].layers, spec.width = row[i].width, spec.heads = row[i].heads;
+        spec.head_size = 64, spec.ffn = 4 * row[i].width, spec.context = 2048, spec.rotary_dims = 16;
+        check_ok(spec_check(&spec));
+        assert_int_equal(spec_parameters(&spec, 0), row[i].inner);
+        assert_int_equal(spec_parameters(&spec, 1), row[i].total);
+        spec.tied_head = 1;
+        assert_int_equal(spec_parameters(&spec, 1), row[i].total - spec.vocab * spec.width);
+    }
+    /* One layer, by hand: 2 (4 w w + 2 w f) + 4 w (c + 1) / 2 per layer and 2 w v for the head. */
+    model_spec_t small = check_spec[2];
+    assert_true(spec_flop_per_token(&small, 9) == 2.0 * 264 * (4 * 264 + 2 * 300) + 4.0 * 264 * 5 + 2.0 * 264 * 130);
+}
+
+static void test_spec_check(void **state) {
+    (void)state;
+    model_spec_t good = check_spec[0], bad;
+    check_ok(spec_check(&good));
+    bad = good, bad.family = "gpt9", check_fails(spec_check(&bad), "family \"gpt9\"");
+    bad = good, bad.layers = 0, check_fails(spec_check(&bad), "layers is 0");
+    bad = good, bad.vocab = (int64_t)1 << 40, check_fails(spec_check(&bad), "vocab is 1099511627776");
+    bad = good, bad.heads = 5, check_fails(spec_check(&bad), "heads must divide width");
+    bad = good, bad.rotary_dims = 3, check_fails(spec_check(&bad), "must be even");
+    bad = good, bad.rotary_dims = 18, check_fails(spec_check(&bad), "rotary_dims is 18");
+    bad = good, bad.norm_eps = nanf(""), check_fails(spec_check(&bad), "norm_eps");
+    bad = good, bad.rotary_base = 0, check_fails(spec_check(&bad), "rotary_base");
+    bad = good, bad.end_token = 97, check_fails(spec_check(&bad), "end_token is 97");
+}
+
+/* The names and places of the tensors tile the block, and no tensor lies outside it. */
+static void test_layout_tiles_the_block(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS; kind++) {
+        model_t *model = check_model(kind, "reference");
+        int32_t n;
+        int64_t floats, at = 0;
+        const model_tensor_t *tensor = model_tensors(model, &n);
+        model_parameters(model, &floats);
+        for (int32_t i = 0; i < n; i++) {
+            assert_int_equal(tensor[i].offset, at);
+            at += tensor[i].columns > 0 ? tensor[i].rows * tensor[i].columns : tensor[i].rows;
+        }
+        assert_int_equal(at, floats);
+        assert_int_equal(floats, spec_parameters(model_spec(model), 1));
+        assert_int_equal(n, 3 + 12 * model_spec(model)->layers + !model_spec(model)->tied_head);
+        model_free(model);
+    }
+}
+
+static void check_equal_specs(const model_spec_t *a, const model_spec_t *b) {
+    assert_string_equal(a->family, b->family);
+    const int64_t x[] = {a->vocab,     a->layers,      a->width,
+                         a->heads,     a->head_size,   a->ffn,
+                         a->context,   a->rotary_dims, a->parallel_residual,
+                         a->tied_head, a->end_token};
+    const int64_t y[] = {b->vocab,     b->layers,      b->width,
+                         b->heads,     b->head_size,   b->ffn,
+                         b->context,   b->rotary_dims, b->parallel_residual,
+                         b->tied_head, b->end_token};
+    assert_memory_equal(x, y, sizeof x);
+    assert_true(a->rotary_base == b->rotary_base && a->norm_eps == b->norm_eps);
+}
+
+static void test_round_trip(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS; kind++) {
+        model_t *model = check_model(kind, "auto"), *back;
+        int64_t n, m;
+        const char *one = fresh("one"), *two = fresh("two");
+        check_ok(file_write(temp("one", "source.json"), "{}", 2));
+        check_ok(model_save(model, one, temp("one", "source.json")));
+        check_ok(model_load(one, model_ops(model), &back));
+        check_equal_specs(model_spec(back), model_spec(model));
+        const float *a = model_parameters(model, &n), *b = model_parameters(back, &m);
+        assert_int_equal(n, m);
+        check_same("parameters", a, b, (size_t)n * sizeof *a);
+        assert_true(file_exists(temp("one", "tokenizer.json")));
+
+        check_ok(model_save(back, two, NULL));
+        const char *names[] = {"config.json", "model.safetensors"};
+        for (int i = 0; i < 2; i++) {
+            file_map_t x, y;
+            check_ok(file_map(temp("one", names[i]), &x));
+            check_ok(file_map(temp("two", names[i]), &y));
+            assert_int_equal(x.size, y.size);
+            check_same(names[i], x.data, y.data, x.size);
+            file_unmap(&x);
+            file_unmap(&y);
+        }
+        model_free(model);
+        model_free(back);
+    }
+}
+
+/* memory_mechanisms.md (c) J: with 4 heads of 8, row (head, part, j) of the file is (0,1,0) 8, (0,2,7) 23, (1,0,0) 24,
+ * (3,2,7) 95; in our layout row part * 32 + head * 8 + j. */
+static void test_file_rows_of_qkv(void **state) {
+    (void)state;
+    const int64_t file_row[] = {8, 23, 24, 95}, our_row[] = {32 + 0 + 0, 64 + 0 + 7, 0 + 8 + 0, 64 + 24 + 7};
+    model_spec_t spec = check_spec[0];
+    spec.width = 32, spec.heads = 4, spec.head_size = 8;
+    model_t *model;
+    int32_t n;
+    int64_t floats;
+    check_ok(model_create(&spec, tensor_kernels("reference"), 1, &model));
+    const model_tensor_t *tensor = model_tensors(model, &n);
+    float *p = model_parameters(model, &floats);
+    for (int32_t t = 0; t < n; t++)
+        for (int64_t i = 0; strstr(tensor[t].name, "query_key_value") && i < tensor[t].rows; i++)
+            p[tensor[t].offset + i * (tensor[t].columns ? tensor[t].columns : 1)] = (float)i;
+    check_ok(model_save(model, fresh("rows"), NULL));
+    safetensors_t *file;
+    check_ok(safetensors_open(temp("rows", "model.safetensors"), &file));
+    const safetensors_entry_t *weight = safetensors_find(file, "gpt_neox.layers.1.attention.query_key_value.weight");
+    const safetensors_entry_t *bias = safetensors_find(file, "gpt_neox.layers.0.attention.query_key_value.bias");
+    for (int i = 0; i < 4; i++) {
+        float value;
+        check_ok(safetensors_read(file, weight, file_row[i] * 32, 1, &value));
+        assert_true(value == (float)our_row[i]);
+        check_ok(safetensors_read(file, bias, file_row[i], 1, &value));
+        assert_true(value == (float)our_row[i]);
+    }
+    safetensors_close(file);
+    model_free(model);
+}
+
+/* Keeps the logits of all rows. */
+typedef struct {
+    int64_t vocab;
+    float *logits;
+} keep_t;
+static int keep_logits(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits) {
+    keep_t *keep = user;
+    (void)rows;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(keep->logits + select[i] * keep->vocab, logits + i * keep->vocab, (size_t)keep->vocab * sizeof *logits);
+    return 0;
+}
+
+/* tests/peers/neox.py made the checkpoints and, with transformers in double precision, their logits. */
+static void check_golden(const char *name, const tensor_ops_t *ops) {
+    char dir[1000], path[1100];
+    const char *root = getenv("ROOT");
+    model_t *model;
+    session_t *s;
+    csv_t golden;
+    snprintf(dir, sizeof dir, "%s/tests/golden/neox/%s", root ? root : ".", name);
+    snprintf(path, sizeof path, "%s/logits.csv", dir);
+    check_ok(model_load(dir, ops, &model));
+    check_ok(csv_read(path, &golden));
+    int64_t rows = golden.rows, vocab = model_spec(model)->vocab;
+    assert_int_equal(golden.columns, vocab + 1);
+    int32_t *tokens = mem_new(rows, sizeof *tokens, "tokens"), sequence = 0;
+    int64_t *select = mem_new(rows, sizeof *select, "rows"), value;
+    head_stat_t *stat = mem_new(rows, sizeof *stat, "statistics");
+    keep_t keep = {vocab, mem_new(rows * vocab, sizeof(float), "logits")};
+    const attachment_t attach = {.user = &keep, .logits = keep_logits};
+    for (int64_t i = 0; i < rows; i++) {
+        check_ok(num_parse_i64(csv_at(&golden, i, 0), &value));
+        tokens[i] = (int32_t)value, select[i] = i;
+    }
+    check_ok(session_create(model, 1, rows, rows, &s));
+    check_ok(session_forward(s, 1, &sequence, &rows, tokens, NULL));
+    check_ok(session_head(s, rows, select, NULL, &attach, stat));
+    double largest = 0, difference = 0;
+    for (int64_t i = 0; i < rows * vocab; i++) {
+        double want;
+        check_ok(num_parse_f64(csv_at(&golden, i / vocab, 1 + (int32_t)(i % vocab)), &want));
+        largest = fmax(largest, fabs(want));
+        difference = fmax(difference, fabs(want - (double)keep.logits[i]));
+    }
+    if (difference > 2e-6 * largest) print_error("%s: %g of %g\n", name, difference, largest);
+    assert_true(difference <= 2e-6 * largest);
+    session_free(s);
+    mem_free(tokens), mem_free(select), mem_free(stat), mem_free(keep.logits);
+    csv_free(&golden);
+    model_free(model);
+}
+
+static void test_logits_of_transformers(void **state) {
+    (void)state;
+    const char *kernels[] = {"reference", "auto", "openblas"};
+    for (int i = 0; i < 3; i++) {
+        const tensor_ops_t *ops = tensor_kernels(kernels[i]);
+        check_golden("parallel-bf16", ops);
+        check_golden("serial-f16", ops);
+    }
+}
+
+/* A checkpoint of model kind 0, whose config.json has `from` replaced by `to`, is refused with the message. */
+static void refuse_config(const char *from, const char *to, const char *message) {
+    model_t *model = check_model(0, "reference"), *back;
+    char text[4000];
+    file_map_t map;
+    check_ok(model_save(model, fresh("config"), NULL));
+    check_ok(file_map(temp("config", "config.json"), &map));
+    const char *config = (const char *)map.data, *at = memmem(config, map.size, from, strlen(from));
+    assert_non_null(at);
+    const char *rest = at + strlen(from);
+    int n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)(at - config), config, to, (int)(config + map.size - rest),
+                     rest);
+    file_unmap(&map);
+    check_ok(file_write(temp("config", "config.json"), text, (size_t)n));
+    check_fails(model_load(temp("config", ""), model_ops(model), &back), message);
+    model_free(model);
+}
+
+static void test_refused_configs(void **state) {
+    (void)state;
+    refuse_config("\"gelu\"", "\"gelu_new\"", "hidden_act is \"gelu_new\"");
+    refuse_config("\"gpt_neox\"", "\"rwkv\"", "model_type is rwkv; known families: gpt_neox");
+    refuse_config("\"model_type\": \"gpt_neox\",", "", "model_type is missing");
+    refuse_config("\"vocab_size\": 97,", "", "vocab_size is missing");
+    refuse_config("\"vocab_size\": 97", "\"vocab_size\": \"97\"", "vocab_size is not an integer");
+    refuse_config("\"vocab_size\": 97", "\"vocab_size\": 1e99", "vocab_size is not an integer");
+    refuse_config("\"attention_bias\": true", "\"attention_bias\": false", "attention_bias is false");
+    refuse_config("\"attention_bias\"", "\"quantization_config\": {\"bits\": 4}, \"attention_bias\"", "quantised");
+    refuse_config("\"attention_bias\"", "\"rope_scaling\": {\"type\": \"linear\"}, \"attention_bias\"", "rope_scaling");
+    refuse_config("\"attention_bias\"", "\"rope_parameters\": {\"rope_type\": \"yarn\"}, \"attention_bias\"", "yarn");
+    refuse_config("\"attention_bias\"", "\"rope_parameters\": {\"rope_theta\": 5}, \"attention_bias\"",
+                  "rotary_emb_base and rope_parameters.rope_theta disagree");
+    refuse_config("\"num_attention_heads\": 3", "\"num_attention_heads\": 0", "0 heads do not divide width");
+    refuse_config("\"num_attention_heads\": 3", "\"num_attention_heads\": 5", "5 heads do not divide width 48");
+    refuse_config("\"rotary_pct\": 0.25", "\"rotary_pct\": -1", "rotary_dims");
+    refuse_config("\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": 1e300", "layer_norm_eps is not a number");
+    refuse_config("\"use_parallel_residual\": true", "\"use_parallel_residual\": 1", "is not true or false");
+    refuse_config("\"eos_token_id\": 0", "\"eos_token_id\": 97", "end_token is 97");
+    refuse_config("{", "", "config.json:");
+    /* What the weights belie. */
+    refuse_config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
+                  "gpt_neox.layers.2.input_layernorm.weight is missing; config.json calls for the shape [48]");
+    refuse_config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1",
+                  "tensor gpt_neox.layers.1.attention.dense.bias");
+    refuse_config("\"intermediate_size\": 100", "\"intermediate_size\": 101",
+                  "dense_h_to_4h.weight has the shape [100, 48]; config.json calls for [101, 48]");
+    refuse_config("\"vocab_size\": 97", "\"vocab_size\": 16000000", "embed_in.weight has the shape [97, 48]");
+    refuse_config("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true", "embed_out.weight differs");
+}
+
+/* The spellings of transformers 5 (tests/golden has both), a list of end tokens, none. */
+static void test_spellings(void **state) {
+    (void)state;
+    model_spec_t spec;
+    const char *base = "{\"model_type\":\"gpt_neox\",\"vocab_size\":10,\"num_hidden_layers\":1,\"hidden_size\":32,"
+                       "\"num_attention_heads\":2,\"intermediate_size\":8";
+    const struct {
+        const char *more;
+        int64_t rotary_dims, end;
+        double theta;
+    } row[] = {
+        {"", 4, 0, 10000},
+        {",\"eos_token_id\":null,\"rotary_pct\":1,\"rotary_emb_base\":500", 16, -1, 500},
+        {",\"eos_token_id\":[3,4],\"rope_parameters\":{\"partial_rotary_factor\":0.5,\"rope_theta\":7.5}", 8, 3, 7.5},
+        {",\"rope_theta\":20,\"rotary_emb_base\":20.0,\"rope_scaling\":null", 4, 0, 20}};
+    fresh("spelling");
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[1000];
+        int n = snprintf(text, sizeof text, "%s%s}", base, row[i].more);
+        check_ok(file_write(temp("spelling", "config.json"), text, (size_t)n));
+        check_ok(spec_read(temp("spelling", "config.json"), &spec));
+        assert_int_equal(spec.rotary_dims, row[i].rotary_dims);
+        assert_int_equal(spec.end_token, row[i].end);
+        assert_true(spec.rotary_base == row[i].theta);
+        assert_int_equal(spec.parallel_residual, 1);
+        assert_int_equal(spec.context, 2048);
+    }
+}
+
+/* Every share of a head that a model can have reads back as it was written. */
+static void test_rotary_share_round_trip(void **state) {
+    (void)state;
+    fresh("share");
+    for (int64_t head = 2; head < 132; head += 13)
+        for (int64_t dims = 2; dims <= head; dims += 2) {
+            model_spec_t spec = check_spec[0], back;
+            spec.heads = 1, spec.width = spec.head_size = head, spec.rotary_dims = dims;
+            check_ok(spec_write(&spec, temp("share", "config.json")));
+            check_ok(spec_read(temp("share", "config.json"), &back));
+            assert_int_equal(back.rotary_dims, dims);
+        }
+}
+
+/* Damage to the weights themselves. */
+static void test_refused_weights(void **state) {
+    (void)state;
+    model_t *model = check_model(0, "reference"), *back;
+    const tensor_ops_t *ops = model_ops(model);
+    int64_t n;
+    float *p = model_parameters(model, &n);
+    check_fails(model_load(fresh("weights"), ops, &back), "config.json");
+    check_ok(spec_write(model_spec(model), temp("weights", "config.json")));
+    check_fails(model_load(temp("weights", ""), ops, &back), "neither model.safetensors nor");
+    p[n - 1] = nanf("");
+    check_ok(model_save(model, temp("weights", ""), NULL));
+    check_fails(model_load(temp("weights", ""), ops, &back), "embed_out.weight holds a NaN");
+    p[n - 1] = 0;
+    check_ok(model_save(model, temp("weights", ""), NULL));
+    file_map_t map;
+    check_ok(file_map(temp("weights", "model.safetensors"), &map));
+    uint8_t *bytes = test_malloc(map.size);
+    size_t size = map.size;
+    memcpy(bytes, map.data, size);
+    file_unmap(&map);
+    check_ok(file_write(temp("weights", "model.safetensors"), bytes, size - 1));
+    check_fails(model_load(temp("weights", ""), ops, &back), "truncated");
+    uint8_t *dtype = memmem(bytes, size, "F32", 3);
+    memcpy(dtype, "I32", 3);
+    check_ok(file_write(temp("weights", "model.safetensors"), bytes, size));
+    check_fails(model_load(temp("weights", ""), ops, &back), "gpt_neox.embed_in.weight has dtype I32");
+    test_free(bytes);
+    model_free(model);
+}
+
+static void write_index(const char *text) {
+    check_ok(file_write(temp("index", "model.safetensors.index.json"), text, strlen(text)));
+}
+
+static void test_refused_indexes(void **state) {
+    (void)state;
+    model_t *back, *model = check_model(0, "reference");
+    const tensor_ops_t *ops = model_ops(model);
+    char dir[1200];
+    snprintf(dir, sizeof dir, "%s", fresh("index"));
+    check_ok(model_save(model, dir, NULL));
+    check_ok(file_copy(temp("index", "model.safetensors"), temp("index", "a.safetensors")));
+    check_ok(file_copy(temp("index", "model.safetensors"), temp("index", "b.safetensors")));
+    remove(temp("index", "model.safetensors"));
+    write_index("{");
+    check_fails(model_load(dir, ops, &back), "index.json:1:");
+    write_index("{\"weight_map\":{}}");
+    check_fails(model_load(dir, ops, &back), "no weight_map");
+    write_index("{\"weight_map\":{\"embed_out.weight\":\"../a.safetensors\"}}");
+    check_fails(model_load(dir, ops, &back), "bad file name \"../a.safetensors\"");
+    write_index("{\"weight_map\":{\"embed_out.weight\":7}}");
+    check_fails(model_load(dir, ops, &back), "embed_out.weight is in no file");
+    write_index("{\"weight_map\":{\"nonsense\":\"a.safetensors\"}}");
+    check_fails(model_load(dir, ops, &back), "nonsense is in none of the files");
+    write_index(
+        "{\"weight_map\":{\"embed_out.weight\":\"a.safetensors\",\"gpt_neox.embed_in.weight\":\"b.safetensors\"}}");
+    check_fails(model_load(dir, ops, &back), "b.safetensors");
+    write_index("{\"weight_map\":{\"embed_out.weight\":\"a.safetensors\"}}");
+    check_ok(model_load(dir, ops, &back));
+    model_free(back);
+    model_free(model);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes_of_pythia),         cmocka_unit_test(test_spec_check),
+        cmocka_unit_test(test_layout_tiles_the_block),  cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_file_rows_of_qkv),        cmocka_unit_test(test_logits_of_transformers),
+        cmocka_unit_test(test_refused_configs),         cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_rotary_share_round_trip), cmocka_unit_test(test_refused_weights),
+        cmocka_unit_test(test_refused_indexes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
