@@ -71,8 +71,8 @@ static void test_full_disk(void **state) {
 
 /* Fields made of every awkward piece survive, plain and compressed. */
 static void round_trip(const char *path) {
-    static const char *const pieces[] = {"", "\"", ",", "\n", "\r\n", "x", " ", "\"\"", "é"};
-    enum { N = 9 };
+    static const char *const pieces[] = {"", "\"", ",", "\n", "\r", "\r\n", "x", " ", "\"\"", "é"};
+    enum { N = 10 };
     csv_out_t *out;
     assert_int_equal(csv_open(path, "a,b,c", &out), 0);
     for (int i = 0; i < N * N * N; i++) {

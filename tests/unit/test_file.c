@@ -3,6 +3,7 @@
 #include "scratch.h"
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zstd.h>
 
 static void test_write_and_map(void **state) {
     (void)state;
@@ -205,6 +206,8 @@ static void test_lines_plain_and_zstd(void **state) {
     assert_int_equal(a.size, b.size);
     assert_memory_equal(a.data, b.data, a.size);
 
+    assert_int_equal(a.data[4] & 4, 4); // the frame has a checksum (RFC 8878, 3.1.1.1.1.5)
+
     /* Cut anywhere, the stream is an error that names the file, after the lines that were whole. */
     size_t cuts[] = {5, 9, a.size / 2, a.size - 4, a.size - 1};
     for (int i = 0; i < 5; i++) {
@@ -238,6 +241,25 @@ static void test_lines_plain_and_zstd(void **state) {
     file_unmap(&a);
     file_unmap(&b);
     mem_free(text);
+}
+
+/* A frame without checksum, all of its bytes taken in while text still waits for room in the line buffer. */
+static void test_text_that_waits_in_the_stream(void **state) {
+    (void)state;
+    for (size_t n = (1 << 18) - 2; n < (1 << 18) + 3; n++) {
+        char *text = mem_new((int64_t)n, 1, "text"), packed[1000], *line;
+        memset(text, 'x', n);
+        size_t bytes = ZSTD_compress(packed, sizeof packed, text, n, 1);
+        assert_int_equal(ZSTD_isError(bytes), 0);
+        assert_int_equal(file_write(scratch("wait.zst"), packed, bytes), 0);
+        zin_t *in;
+        assert_int_equal(zin_open(scratch("wait.zst"), &in), 0);
+        assert_int_equal(zin_line(in, &line, &bytes), 1);
+        assert_int_equal(bytes, n);
+        assert_int_equal(zin_line(in, &line, &bytes), 0);
+        zin_close(in);
+        mem_free(text);
+    }
 }
 
 static void expect_lines(const char *path, int count, const char *const *lines) {
@@ -278,11 +300,17 @@ static void test_line_ends(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_write_and_map),        cmocka_unit_test(test_large_writes_pass_the_buffer),
-        cmocka_unit_test(test_abort_and_replace),    cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_bad_paths_are_named),  cmocka_unit_test(test_folders),
-        cmocka_unit_test(test_glob_in_byte_order),   cmocka_unit_test(test_artifact),
-        cmocka_unit_test(test_lines_plain_and_zstd), cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_write_and_map),
+        cmocka_unit_test(test_large_writes_pass_the_buffer),
+        cmocka_unit_test(test_abort_and_replace),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_bad_paths_are_named),
+        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_glob_in_byte_order),
+        cmocka_unit_test(test_artifact),
+        cmocka_unit_test(test_lines_plain_and_zstd),
+        cmocka_unit_test(test_text_that_waits_in_the_stream),
+        cmocka_unit_test(test_line_ends),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -59,6 +59,7 @@ static void test_unknown_keys(void **state) {
         const char *text, *message;
     } cases[] = {{"[probe]\nsufix = 1\n", "c.ini:2): did you mean suffix?"},
                  {"[probe]\nsuffxi = 1\n", "did you mean suffix?"},
+                 {"[run]\nrl = 1\n", "did you mean lr?"},
                  {"[probe]\ncontexts = 1\n", "did you mean context?"},
                  {"[probe]\nzzzzzz = 1\n", "unknown key [probe] zzzzzz"},
                  {"[probe]\nseed = 1\n", "it belongs to section [run]"},
@@ -70,6 +71,7 @@ static void test_unknown_keys(void **state) {
         ini_get(ini, "probe", "suffix");
         ini_get(ini, "probe", "context");
         ini_get(ini, "run", "seed");
+        ini_get(ini, "run", "lr");
         assert_int_equal(ini_check_used(ini), -1);
         assert_message(cases[i].message);
         ini_free(ini);
