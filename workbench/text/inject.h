@@ -13,13 +13,15 @@ typedef struct {
     uint64_t seed;
 } inject_t;
 
-/* Text of one sequence, mem_free. control 1: the twin that is never inserted. */
+/* Text of one sequence, mem_free: sentences until there are `words` words. control 1: the twin that is never inserted.
+ */
 int inject_text(const inject_t *inject, int32_t level, int64_t number, int control, char **text);
 /* Number of planted documents in all: sum of per_level * copies. */
 int64_t inject_documents(const inject_t *inject);
 
 /* Documents to be put after natural document `ordinal` (0-based over `total` member documents of the corpus), as
- * triples (level, number, copy); *n of them, mem_free. Spread by seed; the union over all ordinals is exact. */
+ * triples (level, number, copy); *n of them, mem_free. Evenly spread, scattered by seed; the union over all ordinals is
+ * exact: each copy of each sequence once. Costs as much as it returns, whatever the size of the corpus. */
 typedef struct {
     int32_t level;
     int64_t number, copy;
