@@ -127,13 +127,16 @@ static void most_words_are_facts(void **state) {
     assert_true(100 * digits > 12 * bytes);
 }
 
-/* Known text of one sequence: a change of tables or draws changes every study with planted sequences. */
+/* The text as this program made it when it was written, kept as a warning: a change of tables, templates or draws
+ * changes every study with planted sequences. */
 static void text_is_the_same_everywhere(void **state) {
     (void)state;
     inject_t inject = usual;
     inject.words = 20;
     char *text = text_of(&inject, 0, 0, 0);
-    assert_string_equal(text, "GOLDEN");
+    assert_string_equal(text, "Between 9 August 1794 and 27 June 1797 the printer Winifred F. Birdsall repaired "
+                              "5413 boats at Ravenbury. Born to Frieda Wragg and Eliza X. Appleby at Quarrleigh, "
+                              "1 August 1722, 21:59, 169.9 ounces.");
     mem_free(text);
 }
 
