@@ -67,7 +67,8 @@ static void check_shape(const shape_t *s, float size_q, float size_v) {
             double o[128];
             attend_double(s, i, h, q, k, v, o);
             for (int64_t c = 0; c < s->size; c++)
-                check_close("attention", i, o[c], (double)out[i * ldq + h * s->size + c], 4e-6 * (double)size_v + 1e-43);
+                check_close("attention", i, o[c], (double)out[i * ldq + h * s->size + c],
+                            4e-6 * (double)size_v + 1e-43);
         }
     attend(tensor_kernels("reference"), s, 1, q, k, v, fast);
     check_bits("attention one by one", "reference", n * ldq, out, fast);

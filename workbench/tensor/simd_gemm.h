@@ -147,7 +147,9 @@ static void gemm_row_group(gemm_tile_t t, int rows, const float *packed, int64_t
     float *c = t.c;
     while (first < last) {
         int width = gemm_width(rows);
-        while (width > 1 && (width / 2) * 16 >= last - first) width /= 2;
+        int64_t there = (last - first + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL; // B ends with the last panel
+        while (width > 2 && width * 16 > there) width /= 2;
+        if (width == 2 && last - first <= 16) width = 1;
         if (first % GEMM_PANEL) width = 1; // the second half of a panel
         t.b = packed + first / GEMM_PANEL * GEMM_PANEL * t.k + first % GEMM_PANEL;
         t.bias = bias ? bias + first : NULL;
