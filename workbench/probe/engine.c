@@ -1,0 +1,169 @@
+/* Probing by one teacher-forced forward pass. Ranks take batches by tickets; each batch is fed once, its suffix
+ * positions are read once for every arm, and the records go to their places in the files. */
+#include "probe/engine.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "par/par.h"
+#include "probe/batch.h"
+#include <math.h>
+#include <stdio.h>
+
+/* The measures of one probe from the statistics of its suffix positions. */
+static int make_record(const batch_t *b, const probe_t *probe, const head_stat_t *stat, record_t *record) {
+    int64_t suffix = b->spec->suffix;
+    *record = (record_t){.probe_id = probe->probe_id,
+                         .context = (int32_t)b->context,
+                         .first_mismatch = (int32_t)suffix,
+                         .margin_min = INFINITY};
+    for (int64_t j = 0; j < suffix; j++) {
+        double logp = (double)stat[j].logit_target - (double)stat[j].lse;
+        if (isnan(logp) || isnan(stat[j].margin))
+            return err_set("the statistics of suffix position %lld hold a NaN", (long long)j);
+        if (stat[j].rank == 0)
+            record->matched++;
+        else if (record->first_mismatch == suffix)
+            record->first_mismatch = (int32_t)j;
+        if (stat[j].rank > record->rank_max) record->rank_max = stat[j].rank;
+        if (stat[j].margin < record->margin_min) record->margin_min = stat[j].margin;
+        record->logp_suffix += logp;
+    }
+    record->exact = record->first_mismatch == suffix;
+    record->memorization_score = (double)record->matched / (double)suffix;
+    record->entropy_bits = (float)(-record->logp_suffix / (double)suffix / 0x1.62e42fefa39efp-1); // ln 2
+    return 0;
+}
+
+/* One arm on the batch that was fed; out NULL: nothing is written. */
+static int run_arm(batch_t *b, const arm_t *arm, int32_t setting, par_out_t *out) {
+    int64_t suffix = b->spec->suffix;
+    if (arm->select) arm->select(arm->user, setting);
+    TRY(session_head(b->session, b->count * suffix, b->select, b->target, arm->attach, b->stat));
+    for (int64_t i = 0; i < b->count; i++) {
+        record_t record;
+        TRY(make_record(b, &b->set->probe[b->first + i], b->stat + i * suffix, &record));
+        if (out) TRY(par_out_put(out, b->id + i, &record));
+    }
+    return 0;
+}
+
+/* All arms on one forward; out NULL: nothing is written. */
+static int run_batch(batch_t *b, const arm_t *arms, int32_t n_arms, par_out_t **out) {
+    TRY(batch_feed(b, b->context + b->spec->suffix - 1, arms[0].attach));
+    for (int32_t a = 0; a < n_arms; a++)
+        if (run_arm(b, &arms[a], a, out ? out[a] : NULL) != 0) return err_context("arm %s", arms[a].name);
+    return 0;
+}
+
+/* A batch failed as a whole. A probe's numbers do not depend on its company, so the guilty one fails alone too: the
+ * message names the first that does. When none does (a full disk), the message stands as it was. */
+static int blame(batch_t *b, int64_t index, const arm_t *arms, int32_t n_arms) {
+    char *text = mem_strdup(err_text());
+    batch_load(b, index);
+    for (int64_t i = 0, count = b->count; i < count; i++) {
+        batch_load(b, index);
+        batch_only(b, i);
+        if (run_batch(b, arms, n_arms, NULL) == 0) continue;
+        mem_free(text);
+        return batch_context(b);
+    }
+    err_set("model %s: %s", b->name, text ? text : "a batch of probes failed");
+    mem_free(text);
+    return -1;
+}
+
+/* Local: batches until no ticket is left. A rank that fails takes the rest of the tickets, so that the others stop. */
+static int run_tickets(batch_t *b, const arm_t *arms, int32_t n_arms, par_tickets_t *tickets, par_out_t **out) {
+    progress_t progress;
+    char stage[200];
+    snprintf(stage, sizeof stage, "probe %s", b->name);
+    progress_start(&progress, stage, batch_tokens(b), "tokens");
+    int rc = 0;
+    for (int64_t t; (t = par_tickets_next(tickets)) >= 0;) {
+        if (rc != 0) continue;
+        batch_load(b, t);
+        progress_update(&progress, b->done);
+        rc = run_batch(b, arms, n_arms, out);
+        if (rc != 0) rc = blame(b, t, arms, n_arms);
+    }
+    if (rc == 0) {
+        progress_update(&progress, batch_tokens(b));
+        progress_end(&progress);
+    }
+    return rc;
+}
+
+static int check_arms(const arm_t *arms, int32_t n_arms) {
+    if (n_arms < 1) return err_set("no arm to probe with");
+    for (int32_t a = 1; a < n_arms; a++)
+        if (arms[a].attach != arms[0].attach)
+            return err_set("arms %s and %s do not share a forward pass", arms[0].name, arms[a].name);
+    return 0;
+}
+
+/* Collective: the output of every arm. */
+static int open_outputs(const char *dir, const arm_t *arms, int32_t n_arms, int64_t records, par_out_t **out) {
+    for (int32_t a = 0; a < n_arms; a++) {
+        char *path = mem_printf("%s/records.%s.bin", dir, arms[a].name);
+        int rc = par_agree(path ? 0 : -1);
+        if (rc == 0) rc = par_out_open(path, sizeof(record_t), records, &out[a]);
+        mem_free(path);
+        if (rc != 0) return -1;
+    }
+    return 0;
+}
+
+static int run_all(batch_t *b, const arm_t *arms, int32_t n_arms, const char *dir) {
+    par_out_t **out = mem_new(n_arms, sizeof *out, "outputs of the arms");
+    par_tickets_t *tickets = NULL;
+    int rc = par_agree(out ? 0 : -1);
+    if (rc == 0) rc = open_outputs(dir, arms, n_arms, b->set->n * b->spec->n_context, out);
+    if (rc == 0) rc = par_tickets_create(b->batches, &tickets);
+    if (rc == 0) {
+        rc = par_agree(run_tickets(b, arms, n_arms, tickets, out));
+        par_tickets_free(tickets);
+    }
+    for (int32_t a = 0; out && a < n_arms; a++)
+        if (out[a] && par_out_close(out[a], rc) != 0) rc = -1;
+    mem_free(out);
+    return rc;
+}
+
+int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
+               const char *name, const char *dir) {
+    batch_t batch = {.session = NULL};
+    int rc = check_arms(arms, n_arms);
+    if (rc == 0) rc = batch_open(spec, model, set, name, &batch);
+    rc = par_agree(rc);
+    if (rc == 0) rc = run_all(&batch, arms, n_arms, dir);
+    batch_close(&batch);
+    return rc;
+}
+
+int engine_generate(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms,
+                    int32_t setting, int32_t *out) {
+    const arm_t *arm = &arms[setting];
+    batch_t b;
+    int rc = 0;
+    TRY(batch_open(spec, model, set, arm->name, &b));
+    int32_t *last = mem_new(b.most_probes, sizeof *last, "last tokens of the contexts");
+    int32_t *text = mem_new(b.most_probes, (size_t)spec->suffix * sizeof *text, "generated tokens");
+    if (!last || !text) rc = -1;
+    if (arm->select) arm->select(arm->user, setting);
+    for (int64_t t = 0; rc == 0 && t < b.batches; t++) {
+        batch_load(&b, t);
+        for (int64_t i = 0; i < b.count; i++) last[i] = b.window[i][b.context - 1];
+        rc = batch_feed(&b, b.context - 1, arm->attach);
+        if (rc == 0)
+            rc = session_greedy(b.session, (int32_t)b.count, b.sequence, last, spec->suffix, arm->attach, text, NULL);
+        for (int64_t i = 0; rc == 0 && i < b.count; i++) {
+            int32_t j = 0;
+            while (j < spec->suffix && text[i * spec->suffix + j] == b.window[i][b.context + j]) j++;
+            out[b.id + i] = j;
+        }
+    }
+    mem_free(last);
+    mem_free(text);
+    batch_close(&b);
+    return rc;
+}
