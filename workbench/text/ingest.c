@@ -104,8 +104,7 @@ typedef struct {
     int64_t file;
     int32_t *tokens; // of the document at hand
     int64_t capacity;
-    progress_t progress;
-    int64_t progress_base; // documents of the files before
+    progress_t progress; // over member documents
 } encoder_t;
 
 static int put_document(encoder_t *e, shard_out_t *shard, const char *id, const char *source, const char *family,
@@ -152,13 +151,12 @@ static int encode_document(void *self, const document_t *d, int held_out) {
     TRY(put_document(e, held_out ? e->controls : e->members, d->id, d->source, d->id, d->text, d->bytes));
     if (held_out) {
         e->held++;
-    } else {
-        if (e->member >= e->census->members[e->file]) return changed(e);
-        TRY(put_planted_after(e, e->census->before[e->file] + e->member));
-        e->member++;
+        return 0;
     }
-    progress_update(&e->progress, e->progress_base + e->member + e->held);
-    return 0;
+    if (e->member >= e->census->members[e->file]) return changed(e);
+    int64_t ordinal = e->census->before[e->file] + e->member++;
+    progress_update(&e->progress, ordinal + 1);
+    return put_planted_after(e, ordinal);
 }
 
 /* Shards sort by name as files do by index: as many digits as the last index needs, then the file's own name. */
@@ -169,7 +167,11 @@ static char *shard_name(const file_list_t *inputs, int64_t file) {
     char *name = mem_printf("%0*lld-%.100s", digits, (long long)file, base);
     if (name == NULL) return NULL;
     const char *legal = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    name[strcspn(name, ".")] = '\0';
+    static const char *const endings[] = {".zst", ".jsonl"};
+    for (int i = 0; i < 2; i++) {
+        size_t length = strlen(name), ending = strlen(endings[i]);
+        if (length > ending && strcmp(name + length - ending, endings[i]) == 0) name[length - ending] = '\0';
+    }
     for (char *c = name; *c != '\0'; c++) {
         if (strchr(legal, *c) == NULL) *c = '_';
     }
@@ -222,25 +224,18 @@ static int encode_planted_controls(encoder_t *e) {
     return close_shards(e, rc);
 }
 
-/* Whatever files other ranks have taken counts as done here: near enough for a line of progress. */
-static int64_t documents_before(const census_t *census, int64_t files) {
-    int64_t n = 0;
-    for (int64_t file = 0; file < files; file++) n += census->members[file] + census->held[file];
-    return n;
-}
-
 static int has_planted(const ingest_t *spec) {
     return spec->inject.per_level > 0 && spec->inject.levels > 0;
 }
 
+/* Whatever files come before the one at hand count as done in the progress, whoever has them: near enough. */
 static int encode_files(encoder_t *e, par_tickets_t *tickets) {
-    int64_t files = e->spec->inputs->count, total = e->census->total + e->census->held_total;
-    progress_start(&e->progress, "ingest", total, "documents");
+    int64_t files = e->spec->inputs->count;
+    progress_start(&e->progress, "ingest", e->census->total, "documents");
     for (int64_t ticket; (ticket = par_tickets_next(tickets)) >= 0;) {
-        e->progress_base = documents_before(e->census, ticket);
         TRY(ticket < files ? encode_file(e, ticket) : encode_planted_controls(e));
     }
-    progress_update(&e->progress, total);
+    progress_update(&e->progress, e->census->total);
     progress_end(&e->progress);
     return 0;
 }

@@ -24,9 +24,9 @@ static int holds_out(const ingest_t *spec, const char *id) {
 
 /* Names of planted documents are ours while there are any. */
 static int id_check(const ingest_t *spec, const document_t *document) {
-    if (spec->inject.per_level == 0 || strncmp(document->id, "planted", strlen("planted")) != 0) return 0;
-    return err_set("document '%s': ids that start with 'planted' are those of planted sequences; rename it or leave "
-                   "out [inject]",
+    int ours = strncmp(document->id, "planted/", 8) == 0 || strncmp(document->id, "planted-control/", 16) == 0;
+    if (!ours || spec->inject.per_level == 0) return 0;
+    return err_set("document '%s': such ids are those of planted sequences; give it another, or leave out [inject]",
                    document->id);
 }
 
