@@ -239,6 +239,7 @@ int main(int argc, char **argv) {
     if (argc == 3) {
         tokens_t *corpus = make_corpus(argv[2], "corpus", 60, 99);
         train_t spec = short_run();
+        spec.epochs = 7;
         spec.save_every = 1e-9;
         train(&spec, corpus, argv[2], &r);
         if (par_rank() == 0) printf("weights %s, loss.csv %s\n", r.weights, r.losses);
