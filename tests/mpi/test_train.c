@@ -27,7 +27,7 @@ static void must(int rc) {
     if (rc != 0) par_fail();
 }
 
-enum { VOCAB = 61, CONTEXT = 64 };
+enum { VOCAB = 61, CONTEXT = 128 };
 
 static model_t *make_model(void) {
     const model_spec_t spec = {.family = "gpt_neox",

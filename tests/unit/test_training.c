@@ -100,8 +100,8 @@ static void test_windows_order(void **state) {
 
 static void test_shards(void **state) {
     (void)state;
-    assert_int_equal(train_shards(16, 256), 16);
-    assert_int_equal(train_shards(16, 128), 8);
+    assert_int_equal(train_shards(16, 256), 8);
+    assert_int_equal(train_shards(16, 128), 4);
     assert_int_equal(train_shards(1024, 2048), 64);
     assert_int_equal(train_shards(24, 256), 8);
     assert_int_equal(train_shards(3, 256), 1);
@@ -151,6 +151,15 @@ static void test_state_round_trip(void **state) {
     assert_memory_equal(in.row, out.row, sizeof in.row);
 }
 
+/* Without waiting for the disk, as file_write does. */
+static void put(const char *path, const uint8_t *bytes, size_t size) {
+    remove(path); // a file cut to nothing and filled again would be written out at once by some file systems
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
 /* Any altered or missing byte is noticed. */
 static void test_state_damage(void **state) {
     (void)state;
@@ -165,14 +174,14 @@ static void test_state_damage(void **state) {
     memcpy(bytes, map.data, map.size);
     for (size_t at = 0; at < map.size; at++) {
         bytes[at] ^= 0x40;
-        assert_int_equal(file_write(path, bytes, map.size), 0);
+        put(path, bytes, map.size);
         kept_init(&in, 0, 0);
         if (train_state_load(&in.state, path) != -1) fail_msg("a flipped bit in byte %zu was not noticed", at);
         assert_int_equal(in.state.step, 0);
         bytes[at] ^= 0x40;
     }
     for (size_t size = 0; size < map.size; size += 37) {
-        assert_int_equal(file_write(path, bytes, size), 0);
+        put(path, bytes, size);
         assert_int_equal(train_state_load(&in.state, path), -1);
     }
     file_unmap(&map);

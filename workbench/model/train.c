@@ -27,7 +27,7 @@
 
 enum {
     SHARDS_MOST = 64,      // virtual shards of a batch
-    SHARD_POSITIONS = 256, // a smaller shard would spend its time on adding gradients, not on making them
+    SHARD_POSITIONS = 512, // a smaller shard would spend its time on adding gradients, not on making them
     MICRO_POSITIONS = 1024 // of a micro-batch: its activations should stay in the cache
 };
 static const double PI = 3.14159265358979323846;

@@ -32,7 +32,7 @@ typedef struct {
     double save_every; // seconds between saved states; 0: only when interrupted
 } train_t;
 
-/* Virtual shards of a batch: the largest power of two that divides it, leaves a shard at least 256 positions, and is at
+/* Virtual shards of a batch: the largest power of two that divides it, leaves a shard at least 512 positions, and is at
  * most 64. Depends on these two numbers only. */
 int32_t train_shards(int64_t batch, int64_t context);
 

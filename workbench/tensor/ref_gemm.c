@@ -1,18 +1,61 @@
 /* The matrix product as it is defined, and the packing that all kernels share. */
 #include "tensor/kernels.h"
 #include "tensor/math.h"
+#include <string.h>
 
 int64_t gemm_packed_floats(int64_t n, int64_t k) {
     return (n + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL * k;
 }
 
+/* Four neighbours of a row or a column; any alignment. */
+typedef float v4 __attribute__((vector_size(16)));
+
+static v4 load4(const float *x) {
+    v4 v;
+    memcpy(&v, x, sizeof v);
+    return v;
+}
+
+static void store4(float *x, v4 v) {
+    memcpy(x, &v, sizeof v);
+}
+
+/* Four columns of B that are stored as rows (`step` apart), k terms each, into four columns of a panel: a transposition
+ * in squares of 4 x 4, since element by element it would take a fifth of the time of the product. */
+static void pack_four_columns(int64_t k, const float *b, int64_t step, float *panel) {
+    int64_t p = 0;
+    for (; p + 4 <= k; p += 4) {
+        v4 w = load4(b + p), x = load4(b + step + p), y = load4(b + 2 * step + p), z = load4(b + 3 * step + p);
+        v4 wx = __builtin_shufflevector(w, x, 0, 4, 1, 5), wx2 = __builtin_shufflevector(w, x, 2, 6, 3, 7);
+        v4 yz = __builtin_shufflevector(y, z, 0, 4, 1, 5), yz2 = __builtin_shufflevector(y, z, 2, 6, 3, 7);
+        store4(panel + p * GEMM_PANEL, __builtin_shufflevector(wx, yz, 0, 1, 4, 5));
+        store4(panel + (p + 1) * GEMM_PANEL, __builtin_shufflevector(wx, yz, 2, 3, 6, 7));
+        store4(panel + (p + 2) * GEMM_PANEL, __builtin_shufflevector(wx2, yz2, 0, 1, 4, 5));
+        store4(panel + (p + 3) * GEMM_PANEL, __builtin_shufflevector(wx2, yz2, 2, 3, 6, 7));
+    }
+    for (; p < k; p++)
+        for (int64_t j = 0; j < 4; j++) panel[p * GEMM_PANEL + j] = b[j * step + p];
+}
+
+/* One panel of `columns` columns, zero-padded. */
+static void pack_panel(int64_t columns, int64_t k, const float *b, int64_t b_row, int64_t b_col, float *panel) {
+    if (columns == GEMM_PANEL && b_col == 1) {
+        for (int64_t p = 0; p < k; p++) memcpy(panel + p * GEMM_PANEL, b + p * b_row, GEMM_PANEL * sizeof *b);
+        return;
+    }
+    if (columns == GEMM_PANEL && b_row == 1) {
+        for (int64_t j = 0; j < GEMM_PANEL; j += 4) pack_four_columns(k, b + j * b_col, b_col, panel + j);
+        return;
+    }
+    for (int64_t p = 0; p < k; p++)
+        for (int64_t j = 0; j < GEMM_PANEL; j++)
+            panel[p * GEMM_PANEL + j] = j < columns ? b[p * b_row + j * b_col] : 0.0f;
+}
+
 void gemm_pack(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, float *packed) {
     for (int64_t first = 0; first < n; first += GEMM_PANEL) {
-        int64_t columns = n - first < GEMM_PANEL ? n - first : GEMM_PANEL;
-        float *panel = packed + first * k;
-        for (int64_t p = 0; p < k; p++)
-            for (int64_t j = 0; j < GEMM_PANEL; j++)
-                panel[p * GEMM_PANEL + j] = j < columns ? b[p * b_row + (first + j) * b_col] : 0.0f;
+        const int64_t columns = n - first < GEMM_PANEL ? n - first : GEMM_PANEL;
+        pack_panel(columns, k, b + first * b_col, b_row, b_col, packed + first * k);
     }
 }
 
