@@ -15,7 +15,9 @@ typedef struct {
     void *hidden;
 } datastore_t;
 
-/* Collective: writes dir/keys.f32, dir/values.u32, dir/positions.i64, dir/meta.json. Same bytes for any rank count. */
+/* Collective: writes dir/keys.f32, dir/values.u32, dir/positions.i64, dir/meta.json. Same bytes for any rank count. A
+ * document of n tokens gives an entry at its tokens 0, stride, 2 stride, ... < n; the value after its last token is the
+ * end token. dir must exist; name is what the progress line shows. */
 int datastore_build(const model_t *model, tokens_t *corpus, int64_t stride, const char *name, const char *dir);
 int datastore_open(const char *dir, datastore_t *store); // local: maps and checks the files
 void datastore_close(datastore_t *store);

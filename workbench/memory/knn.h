@@ -11,18 +11,25 @@ typedef struct {
     float distance;
 } neighbour_t;
 
+/* Reads all keys once. The store must outlive it. */
 typedef struct knn knn_t;
 int knn_create(const datastore_t *store, const tensor_ops_t *ops, int64_t k, knn_t **knn);
 void knn_free(knn_t *knn);
-/* The k nearest of each of n queries (n, width): out (n, k), sorted. An entry count below k leaves id -1 at the end. */
+/* The k nearest of each of n queries (n, width): out (n, k), sorted. An entry count below k leaves id -1 and
+ * infinite distances at the end. */
 int knn_search(knn_t *knn, int64_t n, const float *queries, neighbour_t *out);
 
-/* log of p_kNN on the distinct values of the neighbours: softmax of -distance / temperature over the k, summed by
- * value. token, logp (k): returns how many distinct values. */
+/* p_kNN on the distinct values of the neighbours, in order of their nearest: the softmax of -distance / temperature
+ * over the neighbours that exist, summed by value. token, p (k) take them; returns how many there are. */
 int64_t knn_distribution(const datastore_t *store, int64_t k, const neighbour_t *neighbours, double temperature,
-                         int32_t *token, float *logp, float *scratch);
+                         int32_t *token, double *p);
 
-/* The kNN-LM blend: p = (1-lambda) p_LM + lambda p_kNN. As an attachment to a session: it takes the queries at the last
+/* Turns a row of logits (vocab), whose log-sum-exp is lse, into log-probabilities of (1-lambda) p_LM + lambda p_kNN. p
+ * (distinct) is overwritten. lambda 0 or no distinct token leaves the logits untouched. */
+void knn_blend(double lambda, int64_t distinct, const int32_t *token, double *p, int64_t vocab, double lse,
+               float *logits);
+
+/* The blend as an attachment to one session at a time: it takes the queries at the last
  * layer's ffn_input and blends at the logits; lambda 0 leaves the logits untouched, bit for bit. */
 typedef struct knn_lm knn_lm_t;
 int knn_lm_create(const datastore_t *store, const model_t *model, int64_t k, double temperature, knn_lm_t **blend);

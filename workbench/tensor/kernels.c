@@ -25,6 +25,7 @@ static const tensor_ops_t reference = {
     .adamw = ref_adamw,
     .sum_squares = ref_sum_squares,
     .distance = ref_distance,
+    .find_above = ref_find_above,
     .fma_loop = ref_fma_loop,
 };
 

@@ -20,6 +20,7 @@ void ref_gelu(int64_t n, const float *x, float *y);
 void ref_gelu_grad(int64_t n, const float *x, const float *dy, float *dx);
 void ref_add(int64_t n, const float *x, float *y);
 void ref_scale(int64_t n, float s, float *x);
+int64_t ref_find_above(int64_t n, const float *x, float shift, const float *limit, int32_t *at);
 int64_t ref_fma_loop(int64_t rounds, float *sink);
 
 /* ref_norm.c */

@@ -22,6 +22,13 @@ void ref_scale(int64_t n, float s, float *x) {
     for (int64_t i = 0; i < n; i++) x[i] = x[i] * s;
 }
 
+int64_t ref_find_above(int64_t n, const float *x, float shift, const float *limit, int32_t *at) {
+    int64_t found = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (!(x[i] + shift < limit[i])) at[found++] = (int32_t)i;
+    return found;
+}
+
 int64_t ref_fma_loop(int64_t rounds, float *sink) {
     float sum[4] = {0};
     for (int64_t i = 0; i < rounds; i++)

@@ -90,4 +90,18 @@ static void simd_scale(int64_t n, float s, float *x) {
     if (i < n) v16_store_part(x + i, v16_mul(v16_load_part(x + i, n - i), factor), n - i);
 }
 
+/* Hits are rare: sixteen elements cost one comparison and one branch. */
+static int64_t simd_find_above(int64_t n, const float *x, float shift, const float *limit, int32_t *at) {
+    v16 add = v16_set1(shift);
+    int64_t found = 0, i = 0;
+    for (; i < n; i += 16) {
+        uint32_t valid = n - i < 16 ? (1u << (n - i)) - 1u : 0xffffu;
+        v16 a = valid == 0xffffu ? v16_load(x + i) : v16_load_part(x + i, n - i);
+        v16 b = valid == 0xffffu ? v16_load(limit + i) : v16_load_part(limit + i, n - i);
+        uint32_t hits = ~v16m_bits(v16_less(v16_add(a, add), b)) & valid;
+        for (; hits; hits &= hits - 1) at[found++] = (int32_t)i + __builtin_ctz(hits);
+    }
+    return found;
+}
+
 #endif

@@ -28,6 +28,7 @@ static const tensor_ops_t simd_table = {
     .adamw = simd_adamw,
     .sum_squares = simd_sum_squares,
     .distance = simd_distance,
+    .find_above = simd_find_above,
     .fma_loop = simd_fma_loop,
 };
 

@@ -110,6 +110,9 @@ typedef struct tensor_ops {
      */
     void (*distance)(int64_t n, int64_t d, const float *q, const float *keys, int64_t ldk, float *d2);
 
+    /* The i in 0..n-1, ascending, for which x[i] + shift < limit[i] does not hold; at (n); returns how many. */
+    int64_t (*find_above)(int64_t n, const float *x, float shift, const float *limit, int32_t *at);
+
     /* For tensor_peak: independent chains of multiply-adds that never leave the registers. sink (16) is read and
      * written, so that nothing is optimised away. Returns the floating-point operations done. */
     int64_t (*fma_loop)(int64_t rounds, float *sink);
