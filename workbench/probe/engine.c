@@ -9,29 +9,27 @@
 #include <math.h>
 #include <stdio.h>
 
-/* The measures of one probe from the statistics of its suffix positions. */
-static int make_record(const batch_t *b, const probe_t *probe, const head_stat_t *stat, record_t *record) {
+/* The measures of one probe from the statistics of its suffix positions. session_head has seen to it that every lse is
+ * finite, so there is no NaN; a target of probability 0 has log-probability and margin -infinity. */
+static record_t make_record(const batch_t *b, const probe_t *probe, const head_stat_t *stat) {
     int64_t suffix = b->spec->suffix;
-    *record = (record_t){.probe_id = probe->probe_id,
-                         .context = (int32_t)b->context,
-                         .first_mismatch = (int32_t)suffix,
-                         .margin_min = INFINITY};
+    record_t r = (record_t){.probe_id = probe->probe_id,
+                            .context = (int32_t)b->context,
+                            .first_mismatch = (int32_t)suffix,
+                            .margin_min = INFINITY};
     for (int64_t j = 0; j < suffix; j++) {
-        double logp = (double)stat[j].logit_target - (double)stat[j].lse;
-        if (isnan(logp) || isnan(stat[j].margin))
-            return err_set("the statistics of suffix position %lld hold a NaN", (long long)j);
         if (stat[j].rank == 0)
-            record->matched++;
-        else if (record->first_mismatch == suffix)
-            record->first_mismatch = (int32_t)j;
-        if (stat[j].rank > record->rank_max) record->rank_max = stat[j].rank;
-        if (stat[j].margin < record->margin_min) record->margin_min = stat[j].margin;
-        record->logp_suffix += logp;
+            r.matched++;
+        else if (r.first_mismatch == suffix)
+            r.first_mismatch = (int32_t)j;
+        if (stat[j].rank > r.rank_max) r.rank_max = stat[j].rank;
+        if (stat[j].margin < r.margin_min) r.margin_min = stat[j].margin;
+        r.logp_suffix += (double)stat[j].logit_target - (double)stat[j].lse;
     }
-    record->exact = record->first_mismatch == suffix;
-    record->memorization_score = (double)record->matched / (double)suffix;
-    record->entropy_bits = (float)(-record->logp_suffix / (double)suffix / 0x1.62e42fefa39efp-1); // ln 2
-    return 0;
+    r.exact = r.first_mismatch == suffix;
+    r.memorization_score = (double)r.matched / (double)suffix;
+    r.entropy_bits = (float)(-r.logp_suffix / (double)suffix / 0x1.62e42fefa39efp-1); // ln 2
+    return r;
 }
 
 /* One arm on the batch that was fed; out NULL: nothing is written. */
@@ -40,8 +38,7 @@ static int run_arm(batch_t *b, const arm_t *arm, int32_t setting, par_out_t *out
     if (arm->select) arm->select(arm->user, setting);
     TRY(session_head(b->session, b->count * suffix, b->select, b->target, arm->attach, b->stat));
     for (int64_t i = 0; i < b->count; i++) {
-        record_t record;
-        TRY(make_record(b, &b->set->probe[b->first + i], b->stat + i * suffix, &record));
+        record_t record = make_record(b, &b->set->probe[b->first + i], b->stat + i * suffix);
         if (out) TRY(par_out_put(out, b->id + i, &record));
     }
     return 0;
