@@ -181,7 +181,7 @@ static int write_manifest(const plan_t *plan, const cost_t *cost, int argc, char
 
 /* The table on stdout, also when nothing had to be done. */
 static int print_results(const plan_t *plan) {
-    report_t report = {.name = plan->study->run.name, .dir = plan->results_dir};
+    report_t report = {.name = plan->study->run.name, .dir = plan->results_dir, .alpha = plan->study->probe.alpha};
     return report_print(&report);
 }
 

@@ -1,4 +1,28 @@
-/* Tables, figures and the page of a study, from records. Knows nothing of MPI: rank 0 calls it. */
+/* Tables, figures and the page of a study, from records. Knows nothing of MPI: rank 0 calls it.
+ *
+ * rates.csv has a row for every model x arm x context x bucket in which there are members:
+ *   model, params       its name; parameters without embeddings
+ *   arm                 "bare", or the memory and its setting
+ *   context, suffix     tokens given, tokens to reproduce
+ *   bucket              index floor(4 log2 duplicates)
+ *   dup_lo, dup_hi      the duplicate counts of the bucket, both included
+ *   n                   members probed
+ *   n_eff               n over the design effect of probes cut from one text (clusters: sequence_id)
+ *   hits, rate          members reproduced exactly; hits / n
+ *   ci_lo, ci_hi        Wilson interval of rate, from n: read it with n_eff in mind when that is much smaller
+ *   control_n, control_hits, control_rate   the same for the controls matched to the bucket; the rate is empty without
+ * any net, net_lo, net_hi rate - control_rate, with Newcombe's interval; empty without controls cp_lo, cp_hi
+ * Clopper-Pearson interval of rate
+ *
+ * fits.csv has least-squares lines, response = intercept + slope x log10(factor):
+ *   arm
+ *   response            rate, or net (left out without controls)
+ *   factor              parameters: one point a model, members with 2 or more duplicates pooled, longest context
+ *                       duplicates: one point a bucket (x: its geometric middle), largest model, longest context
+ *                       context: one point a context length, members with 2 or more duplicates pooled, largest model
+ *   n                   points; a fit of fewer than 3, or of points at one x, is left out
+ *   intercept, slope, slope_se, ci_lo, ci_hi (of the slope), r2, p (two-sided t test of slope = 0)
+ * "Largest" is by params; intervals are at confidence 1 - alpha. Results of libm are rounded to NUM_STAT_DIGITS. */
 #ifndef MEMPROBE_REPORT_H
 #define MEMPROBE_REPORT_H
 #include "index/probes.h"
@@ -25,9 +49,15 @@ typedef struct {
     const char *plots_dir;     // gnuplot scripts
 } report_t;
 
-int report_tables(const report_t *report);  // probes.csv records.csv.zst rates.csv fits.csv
-int report_figures(const report_t *report); // figures/*.svg,pdf,png by gnuplot from the CSVs
-int report_page(const report_t *report);    // report.html, self-contained
-int report_print(const report_t *report);   // a small table to stdout
+/* Writes probes.csv, records.csv.zst, rates.csv and fits.csv. Reads the probe set and the record files, and checks
+ * every record: a short or damaged file is an error that names it. The first step; the others read what it wrote. */
+int report_tables(const report_t *report);
+/* Writes figures/NAME.{svg,pdf,png} by gnuplot, and figures/NAME.csv with the points of each: NAME is duplicates,
+ * parameters, context or lambda. A figure with fewer than two values of x is left out. Needs dir and plots_dir. */
+int report_figures(const report_t *report);
+/* Writes report.html: one file, with figures, tables and a few probes as text. Needs all fields. */
+int report_page(const report_t *report);
+/* Prints rates by model, arm and duplicates at the longest context to stdout. Needs name, dir and alpha. */
+int report_print(const report_t *report);
 
 #endif
