@@ -5,6 +5,7 @@
 #include "text/nfc.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/unicode.h"
 #include "text/utf8.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,28 +13,9 @@
 
 enum { LONGEST_DECOMPOSITION = 18 }; // characters; UAX #15 has at most 4 for canonical ones
 
-/* 1 when the character is its own normal form wherever it stands: no mark, no decomposition, not the tail of a Hangul
- * syllable. Errs on the careful side: a precomposed letter above Latin counts as unsafe. */
-static int is_inert(int32_t code) {
-    if (code < 0x300) return 1;
-    if (code >= 0x1100 && code <= 0x11FF) return 0; // Hangul jamo
-    if (code >= 0xAC00 && code <= 0xD7A3) return 1; // Hangul syllables ...
-    switch (utf8proc_category(code)) {
-    case UTF8PROC_CATEGORY_MN:
-    case UTF8PROC_CATEGORY_MC:
-    case UTF8PROC_CATEGORY_ME:
-        return 0;
-    default:
-        break;
-    }
-    int32_t parts[LONGEST_DECOMPOSITION];
-    int boundary = 0;
-    return utf8proc_decompose_char(code, parts, LONGEST_DECOMPOSITION, UTF8PROC_DECOMPOSE, &boundary) == 1 &&
-           parts[0] == code;
-}
-
+/* Of the marks that NFC may move; younger ones, which stay where they are, count as bases. */
 static int combining_class(int32_t code) {
-    return utf8proc_get_property(code)->combining_class;
+    return unicode_is_inert(code) ? 0 : utf8proc_get_property(code)->combining_class;
 }
 
 typedef struct {
@@ -116,7 +98,7 @@ int nfc_normalize(nfc_t *nfc, const uint8_t *text, size_t bytes, const uint8_t *
             base = at; // nothing composes with an invalid byte
             continue;
         }
-        if (is_inert(code)) {
+        if (unicode_is_inert(code)) {
             base = at;
             at += n;
             continue;
@@ -124,7 +106,7 @@ int nfc_normalize(nfc_t *nfc, const uint8_t *text, size_t bytes, const uint8_t *
         size_t end = at;
         while (end < bytes) {
             n = utf8_next(text, end, bytes, &code);
-            if (code < 0 || is_inert(code)) break;
+            if (code < 0 || unicode_is_inert(code)) break;
             end += n;
         }
         TRY(append_bytes(nfc, text + copied, base - copied));

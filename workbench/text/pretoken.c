@@ -1,10 +1,11 @@
-/* The GPT-2 split by hand: a table for ASCII, utf8proc's categories for the rest. */
+/* The GPT-2 split by hand: a table for ASCII, frozen Unicode tables for the rest. */
 #include "text/pretoken.h"
+#include "text/unicode.h"
 #include "text/utf8.h"
-#include <utf8proc.h>
 
-enum { LETTER = 'L', NUMBER = 'N', SPACE = 's', OTHER = '.' };
+enum { SPACE = UNICODE_SPACE, OTHER = UNICODE_OTHER };
 
+/* The values of unicode_class. */
 static const char ascii_class[128 + 1] = "........."
                                          "sssss" // tab, newline, vertical tab, form feed, return
                                          ".................."
@@ -17,29 +18,6 @@ static const char ascii_class[128 + 1] = "........."
                                          "LLLLLLLLLLLLLLLLLLLLLLLLLL"
                                          ".....";
 
-static char code_class(int32_t code) {
-    if (code < 0) return OTHER;
-    if (code == 0x85) return SPACE;
-    switch (utf8proc_category(code)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-        return LETTER;
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-        return NUMBER;
-    case UTF8PROC_CATEGORY_ZS:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-        return SPACE;
-    default:
-        return OTHER;
-    }
-}
-
 static inline char class_at(const uint8_t *text, size_t at, size_t bytes, size_t *next) {
     if (text[at] < 0x80) {
         *next = at + 1;
@@ -47,7 +25,7 @@ static inline char class_at(const uint8_t *text, size_t at, size_t bytes, size_t
     }
     int32_t code;
     *next = at + utf8_next(text, at, bytes, &code);
-    return code_class(code);
+    return code < 0 ? OTHER : unicode_class(code);
 }
 
 /* End of the run of characters of one class that goes on at `at`. */

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Writes workbench/text/unicode_table.h from the Unicode data in libutf8proc. Run by hand, and only on purpose: a new table
+means other tokens for text with the newest characters. Needs utf8proc 2.8 (Unicode 15.0), which has the classes that the
+library `tokenizers` uses (tests/peers/tokenizer.py compares every character)."""
+import ctypes
+import os
+
+proc = ctypes.CDLL("libutf8proc.so.2")
+proc.utf8proc_unicode_version.restype = ctypes.c_char_p
+assert proc.utf8proc_unicode_version() == b"15.0.0", "the frozen table is that of Unicode 15.0"
+
+
+class Property(ctypes.Structure):
+    _fields_ = [("category", ctypes.c_int16), ("combining_class", ctypes.c_int16)]
+
+
+proc.utf8proc_get_property.restype = ctypes.POINTER(Property)
+proc.utf8proc_decompose_char.restype = ctypes.c_ssize_t
+DECOMPOSE = 1 << 4
+
+# Characters that join the one before though their combining class is 0 (NFC_Quick_Check=Maybe).
+SECONDS = {0x09BE, 0x09D7, 0x0B3E, 0x0B56, 0x0B57, 0x0BBE, 0x0BD7, 0x0CC2, 0x0CD5, 0x0CD6, 0x0D3E, 0x0D57, 0x0DCF, 0x0DDF,
+           0x102E, 0x1B35, 0x11127, 0x1133E, 0x11357, 0x114B0, 0x114BA, 0x114BD, 0x115AF, *range(0x1161, 0x1176),
+           *range(0x11A8, 0x11C3)}
+# Combining characters younger than Unicode 9, whose tables the library's normalizer has: it leaves them where they are.
+YOUNG = [(0x7FD, 0x7FD), (0x898, 0x89F), (0x8CA, 0x8D3), (0x9FE, 0x9FE), (0xC3C, 0xC3C), (0xD3B, 0xD3C), (0xEBA, 0xEBA),
+         (0x1715, 0x1715), (0x1ABF, 0x1ACE), (0x1DF6, 0x1DFA), (0xA82C, 0xA82C), (0x10D24, 0x10D27), (0x10EAB, 0x10EAC),
+         (0x10EFD, 0x10EFF), (0x10F46, 0x10F50), (0x10F82, 0x10F85), (0x11070, 0x11070), (0x1133B, 0x1133B),
+         (0x1145E, 0x1145E), (0x11839, 0x1183A), (0x11930, 0x11943), (0x119E0, 0x119E0), (0x11A34, 0x11A34),
+         (0x11A47, 0x11A47), (0x11A99, 0x11A99), (0x11D42, 0x11D45), (0x11D97, 0x11D97), (0x11F41, 0x11F42),
+         (0x16FF0, 0x16FF1), (0x1E08F, 0x1E08F), (0x1E130, 0x1E136), (0x1E2AE, 0x1E2AE), (0x1E2EC, 0x1E2EF),
+         (0x1E4EC, 0x1E4EF)]
+
+
+def letter_number_space(code):
+    category = proc.utf8proc_category(code)
+    if code == 0x85 or 23 <= category <= 25:
+        return "s"
+    return "L" if 1 <= category <= 5 else "N" if 9 <= category <= 11 else None
+
+
+def may_change(code):
+    """In NFC, depending on what stands around it. Hangul syllables stand for themselves."""
+    if code < 0x300 or 0xAC00 <= code <= 0xD7A3 or any(a <= code <= b for a, b in YOUNG):
+        return None
+    parts, boundary = (ctypes.c_int32 * 18)(), ctypes.c_int(0)
+    n = proc.utf8proc_decompose_char(code, parts, ctypes.c_ssize_t(18), DECOMPOSE, ctypes.byref(boundary))
+    moves = proc.utf8proc_get_property(code).contents.combining_class != 0 or code in SECONDS
+    return "x" if moves or n != 1 or parts[0] != code else None
+
+
+def ranges(value):
+    found, start, now = [], 0, None
+    for code in range(0x80, 0x110001):
+        new = value(code) if code < 0x110000 and not 0xD800 <= code <= 0xDFFF else None
+        if new != now:
+            if now:
+                found.append((start, code - 1, now))
+            start, now = code, new
+    return found
+
+
+def rows(items, per_line):
+    lines = [", ".join(items[i:i + per_line]) for i in range(0, len(items), per_line)]
+    return ",\n    ".join(lines)
+
+
+path = os.path.join(os.path.dirname(__file__), "../workbench/text/unicode_table.h")
+with open(path, "w") as out:
+    classes = [f"{{0x{a:X}, 0x{b:X}, '{v}'}}" for a, b, v in ranges(letter_number_space)]
+    change = [f"{{0x{a:X}, 0x{b:X}, 'x'}}" for a, b, v in ranges(may_change)]
+    out.write("/* Made by scripts/unicode_table.py; not to be edited. Ranges of characters above ASCII, in order. */\n"
+              "#ifndef MEMPROBE_UNICODE_TABLE_H\n#define MEMPROBE_UNICODE_TABLE_H\n#include <stdint.h>\n\n"
+              "typedef struct {\n    int32_t first, last;\n    char value;\n} unicode_range_t;\n\n"
+              "/* Unicode 15.0: L letters, N numbers, s white space. */\n// clang-format off\n"
+              f"static const unicode_range_t class_range[] = {{\n    {rows(classes, 4)}}};\n\n"
+              "/* Characters that NFC of Unicode 9.0 may change, move or join to others. */\n"
+              f"static const unicode_range_t change_range[] = {{\n    {rows(change, 4)}}};\n// clang-format on\n\n#endif\n")
