@@ -5,8 +5,8 @@
 
 encodes, with both, every character of Unicode, random strings, and the files under each PATH (up to --megabytes), with
 the given tokenizer and with one trained here; decodes what was encoded; trains on the same text with both and compares
-vocabulary and merges. Prints a line a check and exits with 1 if any of them differs. --freeze DIR writes samples of what the
-library answers for the unit tests. The program and the tokenizer may also be given as MEMPROBE and TOKENIZER.
+vocabulary and merges. Prints a line a check and exits with 1 if any of them differs. --freeze tests/golden
+only writes samples of what the library answers, for the unit tests. The program and the tokenizer may also be given as MEMPROBE and TOKENIZER.
 """
 import argparse
 import json
@@ -76,7 +76,7 @@ def compare(name, path, texts):
 
 def characters():
     """Each character after a letter, a space, a digit, a mark and itself: finds any difference of classes or normal forms."""
-    return [" ".join((f"a{c}b {c} 1{c}2 .{c}. e{c}\u0301\u0323 {c}{c}  {c}",)) for c in map(chr, range(1, 0x110000))
+    return [f"a{c}b {c}'s 1{c}2 .{c}'s e{c}\u0301\u0323 {c}{c}  {c}" for c in map(chr, range(1, 0x110000))
             if not 0xD800 <= ord(c) <= 0xDFFF]
 
 
@@ -148,13 +148,27 @@ def compare_trainers(texts, vocab):
     return path
 
 
-def freeze(folder, texts):
-    library = Tokenizer.from_file(args.tokenizer)
-    with open(os.path.join(folder, "tokenizer_20b.jsonl"), "w") as out:
-        for text in texts:
-            out.write(json.dumps({"text": text, "ids": library.encode(text, add_special_tokens=False).ids}) + "\n")
+def freeze(folder):
+    """tokenizer_20b.jsonl: texts and ids of the given tokenizer. tokenizer_small.json: what the library trains on genesis.txt
+    (the first verses of the King James Bible, in the public domain); tokenizer_small.jsonl: texts and ids of that."""
+    with open(os.path.join(folder, "genesis.txt"), encoding="utf-8") as file:
+        trained = library_trainer([file.read()], 500)
+    small = os.path.join(folder, "tokenizer_small.json")
+    with open(small, "w", encoding="utf-8") as out:
+        json.dump(trained, out, ensure_ascii=False, separators=(",", ":"))
+        out.write("\n")
+    texts = random_texts(70) + characters()[300:1300:33]
+    for name, path in (("tokenizer_20b.jsonl", args.tokenizer), ("tokenizer_small.jsonl", small)):
+        library = Tokenizer.from_file(path)
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+            for text in texts:
+                ids = library.encode(text, add_special_tokens=False).ids
+                out.write(json.dumps({"text": text, "ids": ids}, separators=(",", ":")) + "\n")
 
 
+if args.freeze:
+    freeze(args.freeze)
+    sys.exit()
 texts = file_texts(args.paths, args.megabytes)
 print("tokenizers", tokenizers.__version__, "Unicode of Python", unicodedata.unidata_version)
 train_texts = [open(args.train_text, encoding="utf-8").read()] if args.train_text else texts
@@ -165,6 +179,4 @@ for label, path in (("given", args.tokenizer), ("trained", trained)):
         compare(f"random strings, {label}", path, random_texts(args.strings))
         if texts:
             compare(f"files, {label}", path, texts)
-if args.freeze:
-    freeze(args.freeze, random_texts(200))
 sys.exit(bad != 0)

@@ -1,0 +1,197 @@
+/* Documents of JSON lines: what is read, and that each damage is named with its file and line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants those first
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/zio.h"
+#include "text/documents.h"
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char folder[256], path[512];
+
+static int make_folder(void **state) {
+    (void)state;
+    const char *tmp = getenv("TMP");
+    snprintf(folder, sizeof folder, "%s/documents.XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(folder)) return 1;
+    snprintf(path, sizeof path, "%s/some.jsonl", folder);
+    return 0;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    return dir_remove(folder);
+}
+
+static void ok(int rc) {
+    if (rc != 0) fail_msg("%s", err_text());
+}
+
+static documents_t *open_text(const char *text, size_t bytes) {
+    documents_t *reader = NULL;
+    ok(file_write(path, text, bytes));
+    ok(documents_open(path, &reader));
+    return reader;
+}
+
+static void check_next(documents_t *reader, const char *id, const char *source, const char *text, size_t bytes) {
+    document_t d;
+    if (documents_next(reader, &d) != 1) fail_msg("%s", err_text());
+    assert_string_equal(d.id, id);
+    assert_string_equal(d.source, source);
+    assert_int_equal(d.bytes, bytes);
+    assert_memory_equal(d.text, text, bytes);
+    assert_int_equal(d.text[bytes], 0);
+}
+
+static void check_end(documents_t *reader) {
+    document_t d;
+    assert_int_equal(documents_next(reader, &d), 0);
+    documents_close(reader);
+}
+
+static void test_fields(void **state) {
+    (void)state;
+    static const char lines[] =
+        "\xef\xbb\xbf{\"id\":\"a/1\",\"text\":\"one\",\"source\":\"books\"}\n"
+        "{\"text\":\"two\",\"meta\":{\"pile_set_name\":\"ArXiv\",\"n\":1.5}}\r\n"
+        "{\"text\":\"a\\u0000b\\n\\ud83d\\ude00\",\"id\":-7,\"meta\":[],\"added\":[1,{\"text\":2}]}\n"
+        "  {\"text\":\"\",\"id\":null,\"source\":null}  \n"
+        "{\"source\":\"x\",\"meta\":{\"pile_set_name\":\"y\"},\"text\":\"\xc3\xa9\",\"id\":9007199254740993}";
+    char unnamed[600];
+    documents_t *reader = open_text(lines, sizeof lines - 1);
+    check_next(reader, "a/1", "books", "one", 3);
+    snprintf(unnamed, sizeof unnamed, "%s:2", path);
+    check_next(reader, unnamed, "ArXiv", "two", 3);
+    check_next(reader, "-7", "", "a\0b\n\xf0\x9f\x98\x80", 8);
+    snprintf(unnamed, sizeof unnamed, "%s:4", path);
+    check_next(reader, unnamed, "", "", 0);
+    check_next(reader, "9007199254740993", "x", "\xc3\xa9", 2);
+    check_end(reader);
+}
+
+static void test_empty_file(void **state) {
+    (void)state;
+    check_end(open_text("", 0));
+}
+
+static void test_compressed(void **state) {
+    (void)state;
+    zout_t *out;
+    documents_t *reader;
+    char name[600];
+    snprintf(name, sizeof name, "%s.zst", path);
+    ok(zout_open(name, 3, &out));
+    for (int i = 0; i < 1000; i++) {
+        char line[64];
+        ok(zout_write(out, line, (size_t)snprintf(line, sizeof line, "{\"id\":%d,\"text\":\"text %d\"}\n", i, i)));
+    }
+    ok(zout_commit(out));
+    ok(documents_open(name, &reader));
+    for (int i = 0; i < 1000; i++) {
+        char id[16], text[32];
+        snprintf(id, sizeof id, "%d", i);
+        snprintf(text, sizeof text, "text %d", i);
+        check_next(reader, id, "", text, strlen(text));
+    }
+    check_end(reader);
+}
+
+/* A long line: longer than any buffer of the reader. */
+static void test_long_line(void **state) {
+    (void)state;
+    enum { BYTES = 5 << 20 };
+    char *line = mem_new(BYTES + 16, 1, "test");
+    memcpy(line, "{\"text\":\"", 9);
+    memset(line + 9, 'x', BYTES);
+    memcpy(line + 9 + BYTES, "\"}\n", 3);
+    documents_t *reader = open_text(line, 9 + BYTES + 3);
+    document_t d;
+    assert_int_equal(documents_next(reader, &d), 1);
+    assert_int_equal(d.bytes, BYTES);
+    assert_memory_equal(d.text, line + 9, BYTES);
+    check_end(reader);
+    mem_free(line);
+}
+
+static void test_damage(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *message;
+    } bad[] = {
+        {"", "not a JSON object"},
+        {"[1]", "not a JSON object"},
+        {"\"text\"", "not a JSON object"},
+        {"{\"text\":\"a\"", "not a JSON object"},
+        {"{\"text\":\"a\"} x", "end of file expected"},
+        {"\xef\xbb\xbf{\"text\":\"a\"}", "not a JSON object"}, // a byte order mark inside a file
+        {"{\"id\":\"a\"}", "there is no \"text\""},
+        {"{\"text\":1}", "\"text\" is not text"},
+        {"{\"text\":null}", "\"text\" is not text"},
+        {"{\"text\":\"a\",\"text\":\"b\"}", "duplicate"},
+        {"{\"text\":\"a\",\"id\":\"1\",\"id\":\"2\"}", "duplicate"},
+        {"{\"text\":\"\xff\"}", "unable to decode byte 0x"},
+        {"{\"text\":\"\xed\xa0\x80\"}", "unable to decode byte 0x"},
+        {"{\"text\":\"\\ud800\"}", "surrogate"},
+        {"{\"text\":\"a\",\"n\":123456789012345678901234567890}", "too big integer"},
+        {"{\"text\":\"a\",\"n\":1e999}", "real number overflow"},
+        {"{\"text\":\"a\",\"n\":NaN}", "invalid token"},
+        {"{\"text\":\"a\",\"id\":1.5}", "\"id\" is not text"},
+        {"{\"text\":\"a\",\"id\":\"\"}", "\"id\" is empty"},
+        {"{\"text\":\"a\",\"id\":\"x\\u0000y\"}", "\"id\" holds a NUL"},
+        {"{\"text\":\"a\",\"source\":[]}", "\"source\" is not text"},
+        {"{\"text\":\"a\",\"meta\":{\"pile_set_name\":3}}", "meta.pile_set_name"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char text[512], where[600];
+        document_t d;
+        size_t n = (size_t)snprintf(text, sizeof text, "{\"text\":\"fine\"}\n%s\n", bad[i].line);
+        documents_t *reader = open_text(text, n);
+        assert_int_equal(documents_next(reader, &d), 1);
+        if (documents_next(reader, &d) != -1) fail_msg("accepted: %s", bad[i].line);
+        snprintf(where, sizeof where, "%s:2: ", path);
+        if (!strstr(err_text(), bad[i].message) || strncmp(err_text(), where, strlen(where)) != 0) {
+            fail_msg("%s\nsays: %s", bad[i].line, err_text());
+        }
+        documents_close(reader);
+    }
+}
+
+/* Lists inside lists, as deep as a line is long, must not exhaust the stack. */
+static void test_deep_nesting(void **state) {
+    (void)state;
+    enum { DEPTH = 1 << 20 };
+    char *line = mem_new(DEPTH + 32, 1, "test");
+    document_t d;
+    memcpy(line, "{\"text\":\"a\",\"x\":", 16);
+    memset(line + 16, '[', DEPTH);
+    documents_t *reader = open_text(line, 16 + DEPTH);
+    assert_int_equal(documents_next(reader, &d), -1);
+    assert_non_null(strstr(err_text(), "depth"));
+    documents_close(reader);
+    mem_free(line);
+}
+
+static void test_missing_file(void **state) {
+    (void)state;
+    documents_t *reader = NULL;
+    assert_int_equal(documents_open("/no/such/file.jsonl", &reader), -1);
+    assert_non_null(strstr(err_text(), "/no/such/file.jsonl"));
+    documents_close(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fields),       cmocka_unit_test(test_empty_file), cmocka_unit_test(test_compressed),
+        cmocka_unit_test(test_long_line),    cmocka_unit_test(test_damage),     cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_missing_file),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,631 @@
+/* The tokenizer against other implementations and against itself. Golden ids: group K of the references (made by an
+ * independent program in another language), and tests/golden/tokenizer_*.json[l], made with the library `tokenizers`
+ * 0.23.3 by tests/peers/tokenizer.py --freeze. Tests on the 50k vocabulary need $SHARED/data/20B_tokenizer.json. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+// cmocka wants those first
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "text/bpe.h"
+#include "text/bpe_learn.h"
+#include "text/bytelevel.h"
+#include "text/nfc.h"
+#include "text/pretoken.h"
+#include "text/tokenizer.h"
+#include "text/tokenizer_parts.h"
+#include <cmocka.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char folder[256];
+
+static int make_folder(void **state) {
+    (void)state;
+    const char *tmp = getenv("TMP");
+    snprintf(folder, sizeof folder, "%s/tokenizer.XXXXXX", tmp ? tmp : "/tmp");
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    return dir_remove(folder);
+}
+
+static void ok(int rc) {
+    if (rc != 0) fail_msg("%s", err_text());
+}
+
+static const char *golden(const char *name) {
+    static char path[1024];
+    const char *root = getenv("ROOT");
+    snprintf(path, sizeof path, "%s/tests/golden/%s", root ? root : ".", name);
+    return path;
+}
+
+static tokenizer_t *load(const char *path) {
+    tokenizer_t *t = NULL;
+    ok(tokenizer_load(path, &t));
+    return t;
+}
+
+static tokenizer_t *load_20b(void) {
+    char path[1024];
+    const char *shared = getenv("SHARED");
+    snprintf(path, sizeof path, "%s/data/20B_tokenizer.json", shared ? shared : "../shared");
+    if (!file_exists(path)) {
+        print_message("%s is not there\n", path);
+        skip();
+    }
+    return load(path);
+}
+
+static uint64_t draw(uint64_t *counter, int64_t bound) {
+    return (uint64_t)rng_below(1, RNG_TEST, (*counter)++, bound);
+}
+
+static void check_ids(tokenizer_t *t, const char *text, size_t bytes, const int32_t *want, int64_t want_n) {
+    int32_t *ids = NULL;
+    int64_t n = 0, capacity = 0;
+    ok(tokenizer_encode(t, text, bytes, &ids, &n, &capacity));
+    int same = n == want_n;
+    for (int64_t i = 0; same && i < n; i++) same = ids[i] == want[i];
+    if (!same) {
+        print_message("text \"%s\": got", text);
+        for (int64_t i = 0; i < n; i++) print_message(" %d", ids[i]);
+        print_message("\n");
+        fail();
+    }
+    mem_free(ids);
+}
+
+/* --- golden ---------------------------------------------------------------------------------------------------------
+ */
+
+static void test_byte_alphabet(void **state) {
+    (void)state;
+    static const int32_t want[][2] = {{0x00, 0x100}, {0x09, 0x109}, {0x0A, 0x10A}, {0x20, 0x120}, {0x7F, 0x121},
+                                      {0x80, 0x122}, {0xA0, 0x142}, {0xAD, 0x143}, {0xFF, 0xFF},  {'!', '!'}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        assert_int_equal(bytelevel_code((uint8_t)want[i][0]), want[i][1]);
+        assert_int_equal(bytelevel_byte(want[i][1]), want[i][0]);
+    }
+    assert_int_equal(bytelevel_byte(' '), -1);
+    assert_int_equal(bytelevel_byte(0x144), -1);
+    uint8_t order[256];
+    int seen[256] = {0};
+    bytelevel_order(order);
+    for (int i = 0; i < 256; i++) seen[order[i]]++;
+    for (int i = 0; i < 256; i++) assert_int_equal(seen[i], 1);
+    assert_int_equal(order[0], '!');
+    assert_int_equal(order[94], 0xA1);
+    assert_int_equal(order[255], 0xAD);
+}
+
+static void test_golden_k(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t ids[10];
+        int32_t n;
+    } want[] = {{"Hello world", {12092, 1533}, 2},
+                {"Hello  world", {12092, 50276, 10186}, 3},
+                {"def f(x):\n    return x", {1545, 269, 9, 89, 2262, 187, 50274, 2309, 1269}, 9},
+                {" the quick brown fox", {253, 3158, 8516, 30013}, 4},
+                {"<|endoftext|>", {0}, 1},
+                {"it's 2024!", {262, 434, 1384, 1348, 2}, 5},
+                {"a                              b", {66, 50254, 50272, 67}, 4},
+                {"\n\n\tx", {535, 186, 89}, 3},
+                {"na\u00efve caf\u00e9", {2072, 30180, 36241}, 3},
+                {"na\u00efve cafe\u0301", {2072, 30180, 36241}, 3},
+                {"snake_case_1", {11489, 640, 64, 5045, 64, 18}, 6},
+                {"\u65e5\u672c\u8a9e", {49868, 19119, 241}, 3},
+                {"", {0}, 0}};
+    tokenizer_t *t = load_20b();
+    assert_int_equal(tokenizer_vocab(t), 50277);
+    assert_int_equal(tokenizer_end(t), 0);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        check_ids(t, want[i].text, strlen(want[i].text), want[i].ids, want[i].n);
+    }
+    tokenizer_free(t);
+}
+
+/* Each line of a golden file is {"text": ..., "ids": [...]}. */
+static void check_samples(tokenizer_t *t, const char *name) {
+    FILE *in = fopen(golden(name), "r");
+    if (!in) fail_msg("cannot open %s", golden(name));
+    int lines = 0;
+    for (json_t *line; (line = json_loadf(in, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL)); lines++) {
+        const json_t *text = json_object_get(line, "text"), *ids = json_object_get(line, "ids");
+        int32_t n = (int32_t)json_array_size(ids), *want = mem_new(n, sizeof *want, "test");
+        for (int32_t i = 0; i < n; i++) want[i] = (int32_t)json_integer_value(json_array_get(ids, (size_t)i));
+        check_ids(t, json_string_value(text), json_string_length(text), want, n);
+        mem_free(want);
+        json_decref(line);
+    }
+    fclose(in);
+    assert_int_equal(lines, 101);
+    tokenizer_free(t);
+}
+
+static void test_samples_20b(void **state) {
+    (void)state;
+    check_samples(load_20b(), "tokenizer_20b.jsonl");
+}
+
+static void test_samples_small(void **state) {
+    (void)state;
+    check_samples(load(golden("tokenizer_small.json")), "tokenizer_small.jsonl");
+}
+
+/* --- pre-tokens -----------------------------------------------------------------------------------------------------
+ */
+
+/* The pieces of text, each put in [ ]. */
+static const char *pieces(const char *text) {
+    static char out[512];
+    size_t bytes = strlen(text), n = 0;
+    for (size_t at = 0, end; at < bytes; at = end) {
+        end = pretoken_end((const uint8_t *)text, at, bytes);
+        assert_true(end > at && end <= bytes);
+        n += (size_t)snprintf(out + n, sizeof out - n, "[%.*s]", (int)(end - at), text + at);
+    }
+    return out;
+}
+
+static void test_pretokens(void **state) {
+    (void)state;
+    assert_string_equal(pieces("it's we'll I'm 'tis 'Twas"), "[it]['s][ we]['ll][ I]['m][ '][tis][ '][Twas]");
+    assert_string_equal(pieces("'re've'd't'l'r'"), "['re]['ve]['d]['t]['][l]['][r][']");
+    assert_string_equal(pieces("a1 2b, c!?  d"), "[a][1][ 2][b][,][ c][!?][ ][ d]");
+    assert_string_equal(pieces("a \n\n b  "), "[a][ \n\n][ b][  ]");
+    assert_string_equal(pieces("a\n\nb\tc\r\n"), "[a][\n][\n][b][\t][c][\r\n]");
+    assert_string_equal(pieces("\u00a0\u00a0x \u3000 y"), "[\u00a0][\u00a0][x][ \u3000][ y]");
+    assert_string_equal(pieces("\xc2\x85\xc2\x85"), "[\xc2\x85\xc2\x85]");
+    assert_string_equal(pieces("\u200bx"), "[\u200b][x]"); // a format character, not white space
+    assert_string_equal(pieces("\u0e01\u0e33 \u0661\u00b2\u2167 e\u0301"),
+                        "[\u0e01\u0e33][ \u0661\u00b2\u2167][ e][\u0301]");
+    assert_string_equal(pieces("ab\xff\xc3 \x80z"), "[ab][\xff\xc3][ \x80][z]"); // invalid bytes are neither
+    assert_string_equal(pieces("x\xed\xa0\x80y\xc0\xafz\xf4\x90\x80\x80"),
+                        "[x][\xed\xa0\x80][y][\xc0\xaf][z][\xf4\x90\x80\x80]");
+}
+
+/* --- normalization --------------------------------------------------------------------------------------------------
+ */
+
+static void check_nfc(const char *text, const char *want) {
+    nfc_t nfc = {0};
+    const uint8_t *out;
+    size_t bytes;
+    ok(nfc_normalize(&nfc, (const uint8_t *)text, strlen(text), &out, &bytes));
+    assert_int_equal(bytes, strlen(want));
+    assert_memory_equal(out, want, bytes);
+    nfc_free(&nfc);
+}
+
+static void test_nfc(void **state) {
+    (void)state;
+    check_nfc("", "");
+    check_nfc("plain \u00e9", "plain \u00e9");
+    check_nfc("e\u0301x\u00e9\u0323", "\u00e9x\u1eb9\u0301");
+    check_nfc("\u1112\u1161\u11ab \uae30\u11a8", "\ud55c \uae31");                 // Hangul
+    check_nfc("\u212b \u2126 \uf900 \u0958", "\u00c5 \u03a9 \u8c48 \u0915\u093c"); // singletons, exclusion
+    check_nfc("e\xff\u0301"
+              "e\u0301\xc3",
+              "e\xff\u0301\u00e9\xc3");                                 // nothing joins across invalid bytes
+    check_nfc("a\u05b0\u0315\u0300\u05ae", "\u00e0\u05b0\u05ae\u0315"); // marks in canonical order
+    check_nfc("e\u07fd\u0323", "e\u07fd\u0323");                        // a mark younger than Unicode 9
+    check_nfc("\U00011935\U00011930", "\U00011935\U00011930");
+}
+
+/* utf8proc's own ordering needs hours for this. */
+static void test_nfc_of_hostile_marks(void **state) {
+    (void)state;
+    enum { MARKS = 400000 };
+    char *text = mem_new(4 * MARKS + 2, 1, "test");
+    size_t n = 1;
+    text[0] = 'q';
+    for (int i = 0; i < MARKS; i++) n += (size_t)sprintf(text + n, "%s", i % 2 ? "\u0323" : "\u0315");
+    nfc_t nfc = {0};
+    const uint8_t *out;
+    size_t bytes;
+    ok(nfc_normalize(&nfc, (const uint8_t *)text, n, &out, &bytes));
+    assert_int_equal(bytes, n);
+    assert_memory_equal(out, "q\u0323\u0323", 5);
+    assert_memory_equal(out + n - 4, "\u0315\u0315", 4);
+    nfc_free(&nfc);
+    mem_free(text);
+}
+
+/* --- merging --------------------------------------------------------------------------------------------------------
+ */
+
+/* The definition, word for word: find the lowest rank, leftmost; merge; again. */
+static int64_t merge_naively(const int32_t *merge, int64_t merges, int32_t *ids, int64_t n) {
+    for (;;) {
+        int64_t best = merges, at = 0;
+        for (int64_t i = 0; i + 1 < n; i++) {
+            for (int64_t r = 0; r < best; r++) {
+                if (merge[3 * r] == ids[i] && merge[3 * r + 1] == ids[i + 1]) best = r, at = i;
+            }
+        }
+        if (best == merges) return n;
+        ids[at] = merge[3 * best + 2];
+        memmove(ids + at + 1, ids + at + 2, (size_t)(n - at - 2) * sizeof *ids);
+        n--;
+    }
+}
+
+/* Words over few letters, with random merges, so that ranks compete; short ones, long ones, and each twice (cache). */
+static void test_merges_equal_definition(void **state) {
+    (void)state;
+    enum { LETTERS = 3, MERGES = 60, WORDS = 3000, LONGEST = 150 };
+    int32_t byte_id[256], merge[3 * MERGES], next = LETTERS;
+    uint64_t counter = 0;
+    for (int i = 0; i < 256; i++) byte_id[i] = i - 'a' < 0 || i - 'a' >= LETTERS ? -1 : i - 'a';
+    bpe_t *bpe = bpe_create(byte_id, 4);
+    for (int64_t again, n = 0; n < MERGES;) {
+        int32_t *m = merge + 3 * n;
+        m[0] = (int32_t)draw(&counter, next);
+        m[1] = (int32_t)draw(&counter, next);
+        m[2] = next;
+        ok(bpe_add_merge(bpe, m[0], m[1], m[2], &again));
+        if (again < 0) n++, next++;
+    }
+    for (int w = 0; w < WORDS; w++) {
+        uint8_t word[LONGEST];
+        int32_t want[LONGEST], got[LONGEST];
+        int64_t n = 1 + (int64_t)draw(&counter, w % 3 ? 12 : LONGEST), got_n;
+        for (int64_t i = 0; i < n; i++) want[i] = (word[i] = (uint8_t)('a' + draw(&counter, LETTERS))) - 'a';
+        int64_t want_n = merge_naively(merge, MERGES, want, n);
+        for (int again = 0; again < 2; again++) {
+            ok(bpe_encode(bpe, word, (size_t)n, got, &got_n));
+            assert_int_equal(got_n, want_n);
+            assert_memory_equal(got, want, (size_t)got_n * sizeof *got);
+        }
+    }
+    int64_t n;
+    assert_int_equal(bpe_encode(bpe, (const uint8_t *)"abz", 3, (int32_t[3]){0}, &n), -1);
+    assert_non_null(strstr(err_text(), "0x7A"));
+    bpe_free(bpe);
+}
+
+/* More words than the cache holds, some told apart by one byte only. Decoding needs no cache, so it tells. */
+static void test_cache_never_shows(void **state) {
+    (void)state;
+    enum { WORDS = 300000 };
+    tokenizer_t *t = load(golden("tokenizer_small.json")), *fresh = load(golden("tokenizer_small.json"));
+    uint64_t counter = 0;
+    int32_t *ids = NULL;
+    int64_t n, capacity = 0;
+    for (int w = 0; w < WORDS; w++) {
+        char word[40], *text;
+        size_t bytes = 1 + draw(&counter, w % 4 ? 5 : 34), decoded;
+        for (size_t i = 0; i < bytes; i++)
+            word[i] = (char)(w % 2 ? "etha"[draw(&counter, 4)] : '#' + (char)draw(&counter, 4));
+        n = 0;
+        ok(tokenizer_encode(t, word, bytes, &ids, &n, &capacity));
+        ok(tokenizer_decode(t, ids, n, &text, &decoded));
+        assert_int_equal(decoded, bytes);
+        assert_memory_equal(text, word, bytes);
+        if (w > WORDS - 100) check_ids(fresh, word, bytes, ids, n);
+        mem_free(text);
+    }
+    mem_free(ids);
+    tokenizer_free(t);
+    tokenizer_free(fresh);
+}
+
+/* A word of a megabyte, alike and not alike. A method that is quadratic in the word would not come back. */
+static void test_long_words(void **state) {
+    (void)state;
+    enum { BYTES = 1 << 20 };
+    char *word = mem_new(BYTES, 1, "test"), *text;
+    size_t bytes;
+    uint64_t counter = 0;
+    tokenizer_t *t = load(golden("tokenizer_small.json"));
+    for (int kind = 0; kind < 2; kind++) {
+        int32_t *ids = NULL;
+        int64_t n = 0, capacity = 0;
+        for (int i = 0; i < BYTES; i++) word[i] = kind == 0 ? 'e' : "etha"[draw(&counter, 4)];
+        ok(tokenizer_encode(t, word, BYTES, &ids, &n, &capacity));
+        assert_true(n < BYTES);
+        ok(tokenizer_decode(t, ids, n, &text, &bytes));
+        assert_int_equal(bytes, BYTES);
+        assert_memory_equal(text, word, BYTES);
+        mem_free(text);
+        mem_free(ids);
+    }
+    mem_free(word);
+    tokenizer_free(t);
+}
+
+/* --- training -------------------------------------------------------------------------------------------------------
+ */
+
+static void train(const char *const *texts, int n, int32_t vocab, const char *path) {
+    bpe_trainer_t *trainer = bpe_trainer_create();
+    for (int i = 0; i < n; i++) ok(bpe_trainer_add(trainer, texts[i], strlen(texts[i])));
+    ok(bpe_trainer_write(trainer, vocab, path));
+    bpe_trainer_free(trainer);
+}
+
+static const char *in_folder(const char *name) {
+    static char path[2][512];
+    static int turn;
+    turn = !turn;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    return path[turn];
+}
+
+/* Words "ab", " ab", " cb". Pairs: a b twice; then once each "space ab", "space c", "c b", of which c (67) is the
+ * smallest left id; then "space ab" (221 257) before "space cb" (221 258). All is merged then: 261 entries. */
+static void test_training_by_hand(void **state) {
+    (void)state;
+    const char *text = "ab ab cb", *path = in_folder("hand.json");
+    static const struct {
+        const char *token;
+        int32_t id;
+    } want[] = {{"a", 65}, {"b", 66}, {"c", 67}, {" ", 221}, {"ab", 257}, {"cb", 258}, {" ab", 259}, {" cb", 260}};
+    train(&text, 1, 261, path);
+    tokenizer_t *t = load(path);
+    assert_int_equal(tokenizer_vocab(t), 261);
+    assert_int_equal(tokenizer_end(t), 0);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        check_ids(t, want[i].token, strlen(want[i].token), &want[i].id, 1);
+    }
+    check_ids(t, text, strlen(text), (int32_t[]){257, 259, 260}, 3);
+    check_ids(t, "ab<|endoftext|>cb", 17, (int32_t[]){257, 0, 258}, 3);
+    tokenizer_free(t);
+
+    bpe_trainer_t *trainer = bpe_trainer_create();
+    ok(bpe_trainer_add(trainer, text, strlen(text)));
+    assert_int_equal(bpe_trainer_write(trainer, 262, in_folder("none.json")), -1);
+    assert_non_null(strstr(err_text(), "at most 261 entries"));
+    assert_int_equal(bpe_trainer_write(trainer, 256, in_folder("none.json")), -1);
+    assert_int_equal(file_exists(in_folder("none.json")), 0);
+    bpe_trainer_free(trainer);
+}
+
+/* "aaaaa" holds a pair a a four times over, though only two can be merged. */
+static void test_training_on_repeats(void **state) {
+    (void)state;
+    const char *text = "aaaaa";
+    train(&text, 1, 259, in_folder("repeats.json"));
+    tokenizer_t *t = load(in_folder("repeats.json"));
+    check_ids(t, text, 5, (int32_t[]){257, 258},
+              2); // aa = 257, aaa = 258: the tie of 257 65 and 257 257 goes to the smaller
+    tokenizer_free(t);
+}
+
+static void test_training_equals_library(void **state) {
+    (void)state;
+    file_map_t map;
+    json_error_t error;
+    ok(file_map(golden("genesis.txt"), &map));
+    bpe_trainer_t *trainer = bpe_trainer_create();
+    ok(bpe_trainer_add(trainer, (const char *)map.data, map.size));
+    ok(bpe_trainer_write(trainer, 500, in_folder("genesis.json")));
+    bpe_trainer_free(trainer);
+    file_unmap(&map);
+
+    json_t *ours = json_load_file(in_folder("genesis.json"), JSON_REJECT_DUPLICATES, &error);
+    json_t *theirs = json_load_file(golden("tokenizer_small.json"), JSON_REJECT_DUPLICATES, &error);
+    assert_non_null(ours);
+    assert_non_null(theirs);
+    const json_t *a = json_object_get(ours, "model"), *b = json_object_get(theirs, "model");
+    assert_true(json_equal(json_object_get(a, "vocab"), json_object_get(b, "vocab")));
+    assert_int_equal(json_array_size(json_object_get(a, "merges")), json_array_size(json_object_get(b, "merges")));
+    for (size_t i = 0; i < json_array_size(json_object_get(b, "merges")); i++) { // the library writes pairs
+        const json_t *pair = json_array_get(json_object_get(b, "merges"), i);
+        char line[256];
+        snprintf(line, sizeof line, "%s %s", json_string_value(json_array_get(pair, 0)),
+                 json_string_value(json_array_get(pair, 1)));
+        assert_string_equal(json_string_value(json_array_get(json_object_get(a, "merges"), i)), line);
+    }
+    json_decref(ours);
+    json_decref(theirs);
+}
+
+/* The same words in other portions and another order. */
+static void test_training_needs_counts_only(void **state) {
+    (void)state;
+    const char *one[] = {"the cat the hat the bat", " the cat", " hat hat"};
+    const char *other[] = {" hat the hat", " bat", " hat the cat", "the cat the"};
+    const char *not_same[] = {" hat the hat", " bat", " hat the cat", "the cat that"};
+    file_map_t a, b, c;
+    train(one, 3, 262, in_folder("one.json"));
+    train(other, 4, 262, in_folder("other.json"));
+    train(not_same, 4, 262, in_folder("not_same.json"));
+    ok(file_map(in_folder("one.json"), &a));
+    ok(file_map(in_folder("other.json"), &b));
+    ok(file_map(in_folder("not_same.json"), &c));
+    assert_int_equal(a.size, b.size);
+    assert_memory_equal(a.data, b.data, a.size);
+    assert_true(a.size != c.size || memcmp(a.data, c.data, a.size) != 0);
+    file_unmap(&a);
+    file_unmap(&b);
+    file_unmap(&c);
+}
+
+/* --- any bytes ------------------------------------------------------------------------------------------------------
+ */
+
+static void test_round_trip_of_random_bytes(void **state) {
+    (void)state;
+    enum { TEXTS = 3000, LONGEST = 300 };
+    tokenizer_t *t = load(golden("tokenizer_small.json"));
+    uint64_t counter = 0;
+    int32_t *ids = NULL;
+    int64_t capacity = 0;
+    for (int i = 0; i < TEXTS; i++) {
+        char text[LONGEST], *back;
+        size_t bytes = draw(&counter, LONGEST), back_bytes;
+        int64_t n = 0;
+        for (size_t k = 0; k < bytes; k++)
+            text[k] = (i % 2 ? (char)draw(&counter, 256) : " the<|>\n'"[draw(&counter, 10)]);
+        ok(tokenizer_encode(t, text, bytes, &ids, &n, &capacity));
+        ok(tokenizer_decode(t, ids, n, &back, &back_bytes));
+        assert_int_equal(back_bytes, bytes);
+        assert_memory_equal(back, text, bytes);
+        assert_int_equal(back[bytes], 0);
+        mem_free(back);
+    }
+    char *text;
+    size_t bytes;
+    assert_int_equal(tokenizer_decode(t, (int32_t[]){1, 500}, 2, &text, &bytes), -1);
+    assert_non_null(strstr(err_text(), "500 at place 1"));
+    assert_int_equal(tokenizer_decode(t, (int32_t[]){-1}, 1, &text, &bytes), -1);
+    mem_free(ids);
+    tokenizer_free(t);
+}
+
+/* --- tokenizer.json -------------------------------------------------------------------------------------------------
+ */
+
+#define PIPELINE                                                                                                       \
+    "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true},"                     \
+    "\"decoder\":{\"type\":\"ByteLevel\"}"
+#define MODEL                 "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
+#define TOKEN(id, text, more) "{\"id\":" #id ",\"content\":\"" text "\",\"normalized\":false" more "}"
+
+/* Files that differ in one thing from a good one, and what the message must say. */
+static const struct {
+    const char *json, *message;
+} refused[] = {
+    {"", "empty"},
+    {"{\"model\":", "line 1"},
+    {"[]", "JSON object"},
+    {"{" PIPELINE "}", "model is missing"},
+    {"{" PIPELINE "," MODEL ",\"extra\":1}", "\"extra\""},
+    {"{\"version\":\"2.0\"," PIPELINE "," MODEL "}", "version 2.0"},
+    {"{\"truncation\":{}," PIPELINE "," MODEL "}", "truncation"},
+    {"{\"normalizer\":{\"type\":\"NFKC\"}," PIPELINE "," MODEL "}", "normalizer type NFKC"},
+    {"{\"normalizer\":{\"type\":\"NFC\",\"x\":1}," PIPELINE "," MODEL "}", "\"x\""},
+    {"{\"decoder\":{\"type\":\"ByteLevel\"}," MODEL "}", "pre_tokenizer type null"},
+    {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "pre_tokenizer type Metaspace"},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}," MODEL "}", "add_prefix_space"},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}," MODEL "}",
+     "use_regex"},
+    {"{\"post_processor\":{\"type\":\"TemplateProcessing\"}," PIPELINE "," MODEL "}", "TemplateProcessing"},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"decoder\":null," MODEL "}",
+     "decoder type null"},
+    {"{" PIPELINE ",\"model\":{\"type\":\"Unigram\"}}", "model type Unigram"},
+    {"{" PIPELINE ",\"model\":{\"dropout\":0.1,\"vocab\":{},\"merges\":[]}}", "dropout"},
+    {"{" PIPELINE ",\"model\":{\"unk_token\":\"?\",\"vocab\":{},\"merges\":[]}}", "unk_token"},
+    {"{" PIPELINE ",\"model\":{\"byte_fallback\":true,\"vocab\":{},\"merges\":[]}}", "byte_fallback"},
+    {"{" PIPELINE ",\"model\":{\"new\":true,\"vocab\":{},\"merges\":[]}}", "\"new\""},
+    {"{" PIPELINE ",\"model\":{\"merges\":[]}}", "vocab is missing"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{}}}", "merges is missing"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{},\"merges\":[]}}", "empty"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":\"0\"},\"merges\":[]}}", "not an integer"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":2},\"merges\":[]}}", "id 2"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}", "id -1"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":4294967296},\"merges\":[]}}", "id 4294967296"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", "same id 0"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"a\":1},\"merges\":[]}}", "duplicate"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"\":1},\"merges\":[]}}", "empty"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", "merge 0: its result \"ab\""},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a c\"]}}", "merge 0: \"c\""},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"ab\"]}}", "merge 0: it is neither"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[[\"a\"]]}}", "merge 0: it is neither"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":1},\"merges\":[[\"a\",1]]}}", "merge 0: it holds"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"aa\":1},\"merges\":[\"a a\",\"a a\"]}}",
+     "merge 1: it repeats merge 0"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":{}}", "not a list"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[3]}", "added token 0"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "", "") "]}", "no content"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", ",\"lstrip\":true") "]}", "lstrip"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", ",\"odd\":true") "]}", "\"odd\""},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(4, "x", "") "]}", "id 4"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(1, "x", "") "]}", "same id 1"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "ab", "") "]}", "2 in vocab"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(2, "ab", "") "," TOKEN(4, "x", "") "]}", "no token has id 3"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", "") "," TOKEN(3, "x", "") "]}", "same text"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"x\"}]}", "normalized"},
+};
+
+static void test_refused_files(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        tokenizer_t *t = NULL;
+        if (tokenizer_parse(refused[i].json, strlen(refused[i].json), &t) == 0)
+            fail_msg("accepted: %s", refused[i].json);
+        if (!strstr(err_text(), refused[i].message)) fail_msg("%s\nsays: %s", refused[i].json, err_text());
+        assert_null(t);
+    }
+    tokenizer_t *t;
+    assert_int_equal(tokenizer_load(golden("genesis.txt"), &t), -1);
+    assert_non_null(strstr(err_text(), "genesis.txt: line "));
+}
+
+static tokenizer_t *parse(const char *json) {
+    tokenizer_t *t = NULL;
+    ok(tokenizer_parse(json, strlen(json), &t));
+    return t;
+}
+
+static void test_spellings(void **state) {
+    (void)state;
+    tokenizer_t *t = parse("{" PIPELINE "," MODEL "}");
+    assert_int_equal(tokenizer_vocab(t), 3);
+    assert_int_equal(tokenizer_end(t), -1);
+    check_ids(t, "abba", 4, (int32_t[]){2, 1, 0}, 3);
+    int32_t *ids = NULL;
+    int64_t n = 0, capacity = 0;
+    assert_int_equal(tokenizer_encode(t, "abc", 3, &ids, &n, &capacity), -1); // the library would drop the c in silence
+    assert_non_null(strstr(err_text(), "0x63"));
+    mem_free(ids);
+    tokenizer_free(t);
+    t = parse("{" PIPELINE
+              ",\"model\":{\"unk_token\":\"\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[[\"a\",\"b\"]]}}");
+    check_ids(t, "abba", 4, (int32_t[]){2, 1, 0}, 3);
+    tokenizer_free(t);
+}
+
+static void test_added_tokens(void **state) {
+    (void)state;
+    tokenizer_t *t = parse(
+        "{\"normalizer\":{\"type\":\"NFC\"}," PIPELINE "," MODEL ",\"added_tokens\":["
+        "{\"id\":3,\"content\":\"bb\",\"normalized\":true}," TOKEN(4, "aab", "") "," TOKEN(
+            5, "aa", "") ","
+                         "{\"id\":6,\"content\":\"e\\u0301\",\"normalized\":true}," TOKEN(7, "o\\u0301", "") "," TOKEN(
+                             8, "<|endoftext|>", ",\"special\":true") "," TOKEN(9, "x", "") "]}");
+    assert_int_equal(tokenizer_end(t), 8);
+    check_ids(t, "aaab", 4, (int32_t[]){5, 2}, 2); // leftmost before longest: aa, not a aab
+    check_ids(t, "aabb", 4, (int32_t[]){4, 1}, 2); // exact before normalized: aab b, not a a bb
+    check_ids(t, "bbbx", 4, (int32_t[]){3, 1, 9}, 3);
+    check_ids(t, "\u00e9e\u0301", 5, (int32_t[]){6, 6}, 2);
+    check_ids(t, "o\u0301", 3, (int32_t[]){7}, 1);
+    check_ids(t, "a<|endoftext|><|endoftext|>b", 28, (int32_t[]){0, 8, 8, 1}, 4);
+    tokenizer_free(t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_byte_alphabet),
+        cmocka_unit_test(test_golden_k),
+        cmocka_unit_test(test_samples_20b),
+        cmocka_unit_test(test_samples_small),
+        cmocka_unit_test(test_pretokens),
+        cmocka_unit_test(test_nfc),
+        cmocka_unit_test(test_nfc_of_hostile_marks),
+        cmocka_unit_test(test_merges_equal_definition),
+        cmocka_unit_test(test_cache_never_shows),
+        cmocka_unit_test(test_long_words),
+        cmocka_unit_test(test_training_by_hand),
+        cmocka_unit_test(test_training_on_repeats),
+        cmocka_unit_test(test_training_equals_library),
+        cmocka_unit_test(test_training_needs_counts_only),
+        cmocka_unit_test(test_round_trip_of_random_bytes),
+        cmocka_unit_test(test_refused_files),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_added_tokens),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
