@@ -13,7 +13,8 @@
  *   distance of the worst of k keys in the heap. A key cannot replace it when D > M, which is certain when
  *   d > M (1 + 2 g), that is when
  *       s < (|q|^2 - M (1 + 2 g)) / 2 - e.
- *   The constants are enlarged by 5 % for products of errors and for the norms' own rounding in double. */
+ *   The constants are enlarged by 5 % for products of errors and for the norms' own rounding in double, which where d
+ * is near M is small beside the terms above, since |q|^2 <= 2 |x|^2 + 2 d. */
 #include "memory/knn.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -36,7 +37,7 @@ struct knn {
     float *packed;      // one batch of queries
     float *scores;      // (KEYS, QUERIES)
     float *limit;       // (QUERIES) scores below it are hopeless
-    double *norm;       // (QUERIES) |q|^2
+    double *norm;       // (QUERIES) |q|
     int64_t *held;      // (QUERIES) neighbours in the heap
     int32_t *at;        // (QUERIES)
 };
@@ -150,20 +151,20 @@ static void finish(neighbour_t *heap, int64_t held, int64_t k) {
 }
 
 /* The formula of the opening comment, rounded downwards: scores below the result are hopeless. */
-static float score_limit(int64_t width, double query_square, double key_norm, double worst) {
+static float score_limit(int64_t width, double query_norm, double key_norm, double worst) {
     const double u = 0x1p-24 * 1.05;
     double w = (double)width;
     if (worst == (double)INFINITY) return -INFINITY;
-    double error = u * ((w + 3) * sqrt(query_square) * key_norm + key_norm * key_norm) + (w + 64) * 0x1p-147;
-    double limit = (query_square - worst * (1 + 2 * u * (w / 16 + 8))) / 2 - error;
+    double error = u * ((w + 3) * query_norm * key_norm + key_norm * key_norm) + (w + 64) * 0x1p-147;
+    double limit = (query_norm * query_norm - worst * (1 + 2 * u * (w / 16 + 8))) / 2 - error;
     return (float)(limit - fabs(limit) * 0x1p-22 - 0x1p-148);
 }
 
 static int measure_queries(knn_t *knn, int64_t n, const float *queries) {
     for (int64_t j = 0; j < n; j++) {
-        knn->norm[j] = knn->ops->sum_squares(knn->store->width, queries + j * knn->store->width);
-        if (!(knn->norm[j] <= norm_limit))
-            return err_set("a query holds a NaN, an infinity or numbers too large to compare");
+        double square = knn->ops->sum_squares(knn->store->width, queries + j * knn->store->width);
+        knn->norm[j] = sqrt(square);
+        if (!(square <= norm_limit)) return err_set("a query holds a NaN, an infinity or numbers too large to compare");
         knn->held[j] = 0;
     }
     return 0;

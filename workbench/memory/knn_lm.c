@@ -137,7 +137,8 @@ int knn_lm_create(const datastore_t *store, const model_t *model, int64_t k, dou
                         .vocab = spec->vocab,
                         .last_layer = spec->layers - 1,
                         .temperature = temperature};
-    blend->attachment = (attachment_t){.user = blend, .ffn_input = take_queries, .logits = blend_logits};
+    blend->attachment =
+        (attachment_t){.user = blend, .ffn_input = take_queries, .select = search_rows, .logits = blend_logits};
     blend->token = mem_new(k, sizeof *blend->token, "kNN-LM tokens");
     blend->p = mem_new(k, sizeof *blend->p, "kNN-LM probabilities");
     if (!blend->token || !blend->p || knn_create(store, blend->ops, k, &blend->knn) != 0) {

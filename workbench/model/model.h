@@ -39,6 +39,8 @@ typedef struct {
     int (*residual)(void *user, int64_t layer, int64_t n, const row_t *rows, float *x);  // after a layer (n, width)
     int (*ffn_input)(void *user, int64_t layer, int64_t n, const row_t *rows, float *x); // after its norm (n, width)
     int (*hidden)(void *user, int64_t n, const row_t *rows, float *x);                   // after the last norm
+    /* Says which rows' logits are about to be asked for, all of a session_head call at once; changes nothing. */
+    int (*select)(void *user, int64_t n, const int64_t *select);
     /* Logits (n, vocab) of selected rows: select[i] is the row's index among the rows of the forward call. */
     int (*logits)(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits);
 } attachment_t;

@@ -57,6 +57,7 @@ int session_head(session_t *s, int64_t n, const int64_t *select, const int32_t *
             return err_set("target token %d is not below the model's vocabulary of %lld", target[i],
                            (long long)s->model->spec.vocab);
     }
+    if (attach != NULL && attach->select != NULL) TRY(attach->select(attach->user, n, select));
     for (int64_t at = 0; at < n; at += s->rows) {
         int64_t rows = n - at < s->rows ? n - at : s->rows;
         if (head_block(s, rows, select + at, target != NULL ? target + at : s->no_target, attach, stat + at) != 0)
