@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOCUMENTS = 200, WORDS = 50, VOCAB = 300 };
+enum { DOCUMENTS = 200, WORDS = 50, VOCAB = 290 };
 
 static int failures;
 
