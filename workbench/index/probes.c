@@ -1,0 +1,131 @@
+/* The probe set of a study: census, members, controls, and the rows that describe them. See probes.h. */
+#include "index/probes.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "index/probes_private.h"
+#include "index/sampler.h"
+#include "par/par.h"
+#include <stdlib.h>
+#include <string.h>
+
+static void set_rows(probe_t *row, const picks_t *picks, tokens_t *corpus, int64_t length, int32_t is_member) {
+    for (int64_t i = 0; i < picks->n; i++) {
+        const pick_t *pick = &picks->pick[i];
+        int64_t first = pick->candidate.window.first;
+        const token_document_t *document = tokens_document(corpus, tokens_document_at(corpus, first));
+        row[i] = (probe_t){.doc_id = document->id,
+                           .source = document->source,
+                           .offset = first - document->first,
+                           .duplicates = pick->duplicates,
+                           .documents = pick->documents,
+                           .bucket = pick->bucket,
+                           .is_member = is_member,
+                           .tokens = picks->tokens + i * length};
+    }
+}
+
+typedef struct {
+    const char *family;
+    int32_t is_member;
+    int64_t row;
+} family_t;
+
+static int by_family(const void *a, const void *b) {
+    const family_t *x = a, *y = b;
+    if (x->is_member != y->is_member) return x->is_member < y->is_member ? -1 : 1;
+    int text = strcmp(x->family, y->family);
+    if (text != 0) return text;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Rows cut from one text share a number; numbers are given in order of first appearance. A planted text and its twin
+ * that was never inserted are two texts, even where they are named alike. */
+static int number_families(probe_set_t *set, family_t *family) {
+    int64_t *leader = mem_new(set->n, sizeof *leader, "families of probes"), next = 0;
+    if (!leader) return -1;
+    qsort(family, (size_t)set->n, sizeof *family, by_family);
+    for (int64_t i = 0; i < set->n; i++) {
+        int same = i > 0 && family[i].is_member == family[i - 1].is_member &&
+                   strcmp(family[i].family, family[i - 1].family) == 0;
+        leader[family[i].row] = same ? leader[family[i - 1].row] : family[i].row; // the lowest row comes first
+    }
+    for (int64_t i = 0; i < set->n; i++) {
+        set->probe[i].probe_id = i;
+        set->probe[i].sequence_id = leader[i] == i ? next++ : set->probe[leader[i]].sequence_id;
+    }
+    mem_free(leader);
+    return 0;
+}
+
+static void set_families(family_t *family, int64_t row, const picks_t *picks, tokens_t *corpus, int32_t is_member) {
+    for (int64_t i = 0; i < picks->n; i++) {
+        int64_t document = tokens_document_at(corpus, picks->pick[i].candidate.window.first);
+        family[i] = (family_t){tokens_document(corpus, document)->family, is_member, row + i};
+    }
+}
+
+/* Local. Rows of members, then of controls. */
+static int write_rows(const char *dir, int64_t length, tokens_t *members, const picks_t *member, tokens_t *controls,
+                      const picks_t *control) {
+    probe_set_t set = {.n = member->n + control->n, .length = length};
+    set.probe = mem_new(set.n, sizeof *set.probe, "probe set");
+    family_t *family = mem_new(set.n, sizeof *family, "probe set");
+    int rc = set.probe && family ? 0 : -1;
+    if (rc == 0) {
+        set_rows(set.probe, member, members, length, 1);
+        set_rows(set.probe + member->n, control, controls, length, 0);
+        set_families(family, 0, member, members, 1);
+        set_families(family + member->n, member->n, control, controls, 0);
+        rc = number_families(&set, family);
+    }
+    if (rc == 0) rc = probes_write(dir, &set);
+    mem_free(set.probe);
+    mem_free(family);
+    return rc;
+}
+
+/* Rank 0. */
+static int write_all(const char *dir, int64_t length, const census_t *census, tokens_t *members, const picks_t *member,
+                     tokens_t *controls, const picks_t *control) {
+    TRY(dir_make(dir));
+    char *path = mem_printf("%s/census.csv", dir);
+    if (!path) return -1;
+    int rc = census_write(census, path);
+    mem_free(path);
+    return rc == 0 ? write_rows(dir, length, members, member, controls, control) : -1;
+}
+
+static int check_spec(const sample_t *spec) {
+    if (spec->length < 1) return err_set("probes of %lld tokens cannot be drawn", (long long)spec->length);
+    if (spec->per_bucket < 1) return err_set("%lld probes per bucket: ask for at least 1", (long long)spec->per_bucket);
+    return 0;
+}
+
+int probes_sample(const sample_t *spec, const char *members_dir, const char *controls_dir, const char *dir) {
+    tokens_t *members = NULL, *controls = NULL;
+    picks_t member = {0}, control = {0};
+    census_t *census = mem_new(1, sizeof *census, "census");
+    int64_t short_of = 0;
+    int rc = census ? check_spec(spec) : -1;
+    if (rc == 0) rc = tokens_open(members_dir, &members);
+    if (rc == 0) rc = tokens_open(controls_dir, &controls);
+    rc = par_agree(rc);
+    if (rc == 0) rc = sample_members(spec, members, census, &member);
+    if (rc == 0) rc = sample_controls(spec, members, controls, &member, &control, &short_of);
+    if (rc == 0) {
+        log_info("%lld probes, %lld controls", (long long)member.n, (long long)control.n);
+        if (short_of > 0)
+            log_warn("%lld of %lld probes have no control: the control corpus holds no more windows of their sources",
+                     (long long)short_of, (long long)member.n);
+        int speaks = par_rank() == 0;
+        rc = par_agree(speaks ? write_all(dir, spec->length, census, members, &member, controls, &control) : 0);
+    }
+    picks_free(&member);
+    picks_free(&control);
+    tokens_close(members);
+    tokens_close(controls);
+    mem_free(census);
+    return rc;
+}

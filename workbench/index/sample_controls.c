@@ -1,0 +1,194 @@
+/* Control windows: for the members of each source as many windows of that source from the control corpus, in hash
+ * order, none of which occurs anywhere in the member corpus.
+ *
+ * Which member a control stands for (whose bucket it carries) must not change when per_bucket grows: members of a
+ * source are served in order of (place in the bucket, bucket), which only grows at its end. Where controls are short
+ * this also spreads them evenly over the buckets. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "index/recount.h"
+#include "index/sampler.h"
+#include "par/par.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_AT_FIRST = 64, KEEP_MORE = 8 };
+
+typedef struct {
+    int64_t n;
+    const char **name; // (n) sorted
+    int64_t *need;     // (n) members of it
+} sources_t;
+
+typedef struct {
+    tokens_t *corpus;
+    int64_t *source_of; // (documents) index of the source, -1: no member has it
+    candidates_t *candidates;
+} gather_t;
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int64_t source_find(const sources_t *sources, const char *name) {
+    const char **found = bsearch(&name, sources->name, (size_t)sources->n, sizeof *sources->name, by_text);
+    return found ? found - sources->name : -1;
+}
+
+static const token_document_t *document_of(tokens_t *corpus, const pick_t *pick) {
+    return tokens_document(corpus, tokens_document_at(corpus, pick->candidate.window.first));
+}
+
+/* The sources of the members; each pick learns its own. */
+static int list_sources(tokens_t *members, picks_t *member, sources_t *sources) {
+    sources->name = mem_new(member->n, sizeof *sources->name, "sources of probes");
+    sources->need = mem_new(member->n, sizeof *sources->need, "sources of probes");
+    if (!sources->name || !sources->need) return -1;
+    for (int64_t i = 0; i < member->n; i++) sources->name[i] = document_of(members, &member->pick[i])->source;
+    qsort(sources->name, (size_t)member->n, sizeof *sources->name, by_text);
+    for (int64_t i = 0; i < member->n; i++)
+        if (i == 0 || strcmp(sources->name[i], sources->name[sources->n - 1]) != 0)
+            sources->name[sources->n++] = sources->name[i];
+    for (int64_t i = 0; i < member->n; i++) {
+        member->pick[i].source = source_find(sources, document_of(members, &member->pick[i])->source);
+        sources->need[member->pick[i].source]++;
+    }
+    return 0;
+}
+
+static int add_by_source(void *user, const census_window_t *window) {
+    gather_t *g = user;
+    int64_t source = g->source_of[tokens_document_at(g->corpus, window->first)];
+    return source < 0 ? 0 : candidates_add(g->candidates, source, window);
+}
+
+/* Collective. The first `keep` windows of each source in the control corpus. */
+static int control_choice(const sample_t *spec, tokens_t *controls, const sources_t *sources, int64_t keep,
+                          choice_t *choice) {
+    gather_t g = {.corpus = controls};
+    census_t census;
+    int64_t documents = tokens_documents(controls);
+    g.source_of = mem_new(documents, sizeof *g.source_of, "sources of documents");
+    int rc = g.source_of ? candidates_create(sources->n, keep, spec->seed, &g.candidates) : -1;
+    rc = par_agree(rc);
+    if (rc == 0) {
+        for (int64_t d = 0; d < documents; d++)
+            g.source_of[d] = source_find(sources, tokens_document(controls, d)->source);
+        rc = census_run(controls, spec->length, spec->memory, add_by_source, &g, &census);
+    }
+    if (rc == 0) rc = candidates_gather(g.candidates, choice);
+    candidates_free(g.candidates);
+    mem_free(g.source_of);
+    return rc;
+}
+
+/* Collective. barred[i] = 1 for every candidate that occurs in the member corpus, by its tokens. */
+static int bar_members(const sample_t *spec, tokens_t *members, tokens_t *controls, const choice_t *choice,
+                       uint8_t **barred) {
+    int64_t n = choice->first[choice->classes];
+    hash_t *fingerprint = mem_new(n, sizeof *fingerprint, "candidates for controls");
+    int64_t *work = mem_new(2 * n, sizeof *work, "candidates for controls");
+    *barred = mem_new(n, 1, "candidates for controls");
+    int32_t *tokens = NULL;
+    int rc = par_agree(fingerprint && work && *barred ? 0 : -1);
+    if (rc == 0) {
+        for (int64_t i = 0; i < n; i++) {
+            fingerprint[i] = choice->candidate[i].window.fingerprint;
+            work[i] = choice->candidate[i].window.first;
+        }
+        rc = windows_fetch(controls, spec->length, work, n, &tokens);
+    }
+    if (rc == 0) rc = windows_recount(members, spec->length, fingerprint, tokens, n, work, work + n);
+    for (int64_t i = 0; i < n && rc == 0; i++) (*barred)[i] = work[i] > 0;
+    mem_free(fingerprint);
+    mem_free(work);
+    mem_free(tokens);
+    return rc;
+}
+
+/* Members in the order in which they are served. */
+typedef struct {
+    int64_t source, place;
+    int32_t bucket;
+} serve_t;
+
+static int by_service(const void *a, const void *b) {
+    const serve_t *x = a, *y = b;
+    if (x->source != y->source) return x->source < y->source ? -1 : 1;
+    if (x->place != y->place) return x->place < y->place ? -1 : 1;
+    return (x->bucket > y->bucket) - (x->bucket < y->bucket);
+}
+
+static int by_bucket(const void *a, const void *b) {
+    const pick_t *x = a, *y = b;
+    if (x->bucket != y->bucket) return x->bucket < y->bucket ? -1 : 1;
+    if (x->candidate.key != y->candidate.key) return x->candidate.key < y->candidate.key ? -1 : 1;
+    return hash_compare(x->candidate.window.fingerprint, y->candidate.window.fingerprint);
+}
+
+/* Takes as many controls of every source as it needs. Returns 1 when a source ran dry though there may be more. */
+static int take_sources(const sample_t *spec, const choice_t *choice, const uint8_t *barred, const sources_t *sources,
+                        const picks_t *member, picks_t *control) {
+    serve_t *serve = mem_new(member->n, sizeof *serve, "controls");
+    int64_t *taken = mem_new(member->n, sizeof *taken, "controls"), n, served = 0;
+    control->pick = mem_new(member->n, sizeof *control->pick, "controls");
+    control->n = 0;
+    int rc = serve && taken && control->pick ? 0 : -1;
+    for (int64_t i = 0; i < member->n && rc == 0; i++)
+        serve[i] = (serve_t){member->pick[i].source, member->pick[i].place, member->pick[i].bucket};
+    if (rc == 0) qsort(serve, (size_t)member->n, sizeof *serve, by_service);
+    for (int64_t source = 0; source < sources->n && rc == 0; source++) {
+        rc = choice_take(choice, source, spec->length, sources->need[source], barred, taken, &n);
+        for (int64_t i = 0; i < n && rc == 0; i++)
+            control->pick[control->n++] =
+                (pick_t){choice->candidate[taken[i]], 0, source, 0, 0, serve[served + i].bucket};
+        served += sources->need[source];
+    }
+    mem_free(serve);
+    mem_free(taken);
+    if (rc == 0) qsort(control->pick, (size_t)control->n, sizeof *control->pick, by_bucket);
+    if (rc != 0) picks_free(control);
+    return rc;
+}
+
+/* Collective. One try; returns 1 on all ranks when a larger `keep` is needed. */
+static int try_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, const sources_t *sources,
+                        int64_t keep, const picks_t *member, picks_t *control) {
+    choice_t choice;
+    uint8_t *barred = NULL;
+    TRY(control_choice(spec, controls, sources, keep, &choice));
+    int rc = bar_members(spec, members, controls, &choice, &barred);
+    if (rc == 0) {
+        rc = take_sources(spec, &choice, barred, sources, member, control);
+        if (par_agree(rc < 0 ? -1 : 0) != 0) rc = -1;
+    }
+    choice_free(&choice);
+    mem_free(barred);
+    return rc;
+}
+
+/* Collective. The controls' tokens, in their final order. */
+static int fetch_controls(tokens_t *controls, int64_t length, picks_t *control) {
+    int64_t *position = mem_new(control->n, sizeof *position, "controls");
+    int rc = par_agree(position ? 0 : -1);
+    for (int64_t i = 0; i < control->n && rc == 0; i++) position[i] = control->pick[i].candidate.window.first;
+    if (rc == 0) rc = windows_fetch(controls, length, position, control->n, &control->tokens);
+    mem_free(position);
+    return rc;
+}
+
+int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *control,
+                    int64_t *short_of) {
+    sources_t sources = {0};
+    int rc = par_agree(list_sources(members, member, &sources));
+    int64_t most = 0;
+    for (int64_t s = 0; s < sources.n; s++) most = sources.need[s] > most ? sources.need[s] : most;
+    if (rc == 0) rc = 1;
+    for (int64_t keep = KEEP_AT_FIRST + 2 * most; rc == 1; keep *= KEEP_MORE)
+        rc = try_controls(spec, members, controls, &sources, keep, member, control);
+    mem_free(sources.name);
+    mem_free(sources.need);
+    if (rc != 0) return -1;
+    *short_of = member->n - control->n;
+    return fetch_controls(controls, spec->length, control);
+}

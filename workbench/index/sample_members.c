@@ -1,0 +1,109 @@
+/* Member windows by duplicate bucket, counted exactly. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "index/recount.h"
+#include "index/sampler.h"
+#include "par/par.h"
+#include <assert.h>
+#include <stdlib.h>
+
+/* Windows kept of each bucket at first, beside eight times the number wanted: overlapping neighbours take most. */
+enum { KEEP_AT_FIRST = 4096, KEEP_MORE = 8 };
+
+void picks_free(picks_t *picks) {
+    mem_free(picks->pick);
+    mem_free(picks->tokens);
+    *picks = (picks_t){0};
+}
+
+static int add_by_bucket(void *user, const census_window_t *window) {
+    return candidates_add(user, census_bucket(window->occurrences), window);
+}
+
+/* Collective. The first `keep` candidates of each bucket. */
+static int census_choice(const sample_t *spec, tokens_t *members, int64_t keep, census_t *census, choice_t *choice) {
+    candidates_t *candidates = NULL;
+    int rc = par_agree(candidates_create(CENSUS_BUCKETS, keep, spec->seed, &candidates));
+    if (rc == 0) rc = census_run(members, spec->length, spec->memory, add_by_bucket, candidates, census);
+    if (rc == 0) rc = candidates_gather(candidates, choice);
+    candidates_free(candidates);
+    return rc;
+}
+
+/* Picks per_bucket windows of every bucket. Returns 1 when some bucket ran dry though the census holds more. */
+static int take_buckets(const sample_t *spec, const choice_t *choice, picks_t *picks) {
+    int64_t *taken = mem_new(spec->per_bucket, sizeof *taken, "sample of windows"), n, capacity = 0;
+    int rc = taken ? 0 : -1;
+    picks->n = 0;
+    for (int32_t bucket = 0; bucket < CENSUS_BUCKETS && rc == 0; bucket++) {
+        rc = choice_take(choice, bucket, spec->length, spec->per_bucket, NULL, taken, &n);
+        if (rc == 0) rc = mem_grow(&picks->pick, &capacity, picks->n + n, sizeof *picks->pick, "sample of windows");
+        for (int64_t i = 0; i < n && rc == 0; i++)
+            picks->pick[picks->n++] = (pick_t){choice->candidate[taken[i]], i, 0, 0, 0, bucket};
+    }
+    mem_free(taken);
+    if (rc != 0) {
+        mem_free(picks->pick);
+        *picks = (picks_t){0};
+    }
+    return rc;
+}
+
+static int by_bucket(const void *a, const void *b) {
+    const pick_t *x = a, *y = b;
+    if (x->bucket != y->bucket) return x->bucket < y->bucket ? -1 : 1;
+    if (x->candidate.key != y->candidate.key) return x->candidate.key < y->candidate.key ? -1 : 1;
+    return hash_compare(x->candidate.window.fingerprint, y->candidate.window.fingerprint);
+}
+
+/* Collective. Tokens of all picks, by their positions. */
+static int fetch_picks(tokens_t *corpus, int64_t length, picks_t *picks) {
+    mem_free(picks->tokens);
+    picks->tokens = NULL;
+    int64_t *position = mem_new(picks->n, sizeof *position, "sample of windows");
+    int rc = par_agree(position ? 0 : -1);
+    for (int64_t i = 0; i < picks->n && rc == 0; i++) position[i] = picks->pick[i].candidate.window.first;
+    if (rc == 0) rc = windows_fetch(corpus, length, position, picks->n, &picks->tokens);
+    mem_free(position);
+    return rc;
+}
+
+/* Collective. Counts by tokens; where they differ from the census (a collision of fingerprints), they win. */
+static int count_picks(tokens_t *corpus, int64_t length, picks_t *picks) {
+    int64_t n = picks->n;
+    hash_t *fingerprint = mem_new(n, sizeof *fingerprint, "counts of a sample");
+    int64_t *counts = mem_new(2 * n, sizeof *counts, "counts of a sample");
+    int rc = par_agree(fingerprint && counts ? 0 : -1);
+    if (rc == 0) {
+        for (int64_t i = 0; i < n; i++) fingerprint[i] = picks->pick[i].candidate.window.fingerprint;
+        rc = windows_recount(corpus, length, fingerprint, picks->tokens, n, counts, counts + n);
+    }
+    for (int64_t i = 0; i < n && rc == 0; i++) {
+        assert(counts[i] > 0);
+        picks->pick[i].duplicates = counts[i];
+        picks->pick[i].documents = counts[n + i];
+        picks->pick[i].bucket = census_bucket(counts[i]);
+    }
+    mem_free(fingerprint);
+    mem_free(counts);
+    return rc;
+}
+
+int sample_members(const sample_t *spec, tokens_t *members, census_t *census, picks_t *picks) {
+    int rc = 1;
+    for (int64_t keep = KEEP_AT_FIRST + KEEP_MORE * spec->per_bucket; rc == 1; keep *= KEEP_MORE) {
+        choice_t choice;
+        TRY(census_choice(spec, members, keep, census, &choice));
+        rc = take_buckets(spec, &choice, picks);
+        choice_free(&choice);
+        int64_t worst = rc == 1 ? 0 : rc; // all ranks saw the same choice, but one may have had no memory
+        TRY(par_agree((int)worst));
+    }
+    if (census->windows == 0)
+        return err_set("no document of the corpus holds a window of %lld tokens: ask for a shorter context or suffix",
+                       (long long)spec->length);
+    TRY(fetch_picks(members, spec->length, picks));
+    TRY(count_picks(members, spec->length, picks));
+    qsort(picks->pick, (size_t)picks->n, sizeof *picks->pick, by_bucket);
+    return fetch_picks(members, spec->length, picks); // in the final order
+}

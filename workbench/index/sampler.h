@@ -1,0 +1,32 @@
+/* The two halves of the probe sampler: which member windows are probed, and which control windows stand beside them.
+ * The protocol is described in probes.h. */
+#ifndef MEMPROBE_SAMPLER_H
+#define MEMPROBE_SAMPLER_H
+#include "index/census.h"
+#include "index/choose.h"
+#include "index/probes.h"
+#include "text/tokens.h"
+#include <stdint.h>
+
+typedef struct {
+    candidate_t candidate;
+    int64_t place;                 // members: the how-manieth of its bucket, from 0
+    int64_t source;                // index of its source among the sampler's
+    int64_t duplicates, documents; // exact
+    int32_t bucket;
+} pick_t;
+
+typedef struct {
+    int64_t n;
+    pick_t *pick;
+    int32_t *tokens; // (n, length)
+} picks_t;
+void picks_free(picks_t *picks);
+
+/* Collective. Members by bucket, then hash order; the census that they were drawn from. */
+int sample_members(const sample_t *spec, tokens_t *members, census_t *census, picks_t *picks);
+/* Collective. Controls for the members of each source, in the same order. *short_of: members that got none. */
+int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *control,
+                    int64_t *short_of);
+
+#endif
