@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const int64_t MOST_PER_BUCKET = 1000000000;
+
 static void set_rows(probe_t *row, const picks_t *picks, tokens_t *corpus, int64_t length, int32_t is_member) {
     for (int64_t i = 0; i < picks->n; i++) {
         const pick_t *pick = &picks->pick[i];
@@ -99,7 +101,9 @@ static int write_all(const char *dir, int64_t length, const census_t *census, to
 
 static int check_spec(const sample_t *spec) {
     if (spec->length < 1) return err_set("probes of %lld tokens cannot be drawn", (long long)spec->length);
-    if (spec->per_bucket < 1) return err_set("%lld probes per bucket: ask for at least 1", (long long)spec->per_bucket);
+    if (spec->per_bucket < 1 || spec->per_bucket > MOST_PER_BUCKET)
+        return err_set("%lld probes per bucket: ask for 1 to %lld", (long long)spec->per_bucket,
+                       (long long)MOST_PER_BUCKET);
     return 0;
 }
 

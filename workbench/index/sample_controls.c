@@ -119,13 +119,6 @@ static int by_service(const void *a, const void *b) {
     return (x->bucket > y->bucket) - (x->bucket < y->bucket);
 }
 
-static int by_bucket(const void *a, const void *b) {
-    const pick_t *x = a, *y = b;
-    if (x->bucket != y->bucket) return x->bucket < y->bucket ? -1 : 1;
-    if (x->candidate.key != y->candidate.key) return x->candidate.key < y->candidate.key ? -1 : 1;
-    return hash_compare(x->candidate.window.fingerprint, y->candidate.window.fingerprint);
-}
-
 /* Takes as many controls of every source as it needs. Returns 1 when a source ran dry though there may be more. */
 static int take_sources(const sample_t *spec, const choice_t *choice, const uint8_t *barred, const sources_t *sources,
                         const picks_t *member, picks_t *control) {
@@ -146,7 +139,7 @@ static int take_sources(const sample_t *spec, const choice_t *choice, const uint
     }
     mem_free(serve);
     mem_free(taken);
-    if (rc == 0) qsort(control->pick, (size_t)control->n, sizeof *control->pick, by_bucket);
+    picks_sort(control);
     if (rc != 0) picks_free(control);
     return rc;
 }
@@ -167,16 +160,6 @@ static int try_controls(const sample_t *spec, tokens_t *members, tokens_t *contr
     return rc;
 }
 
-/* Collective. The controls' tokens, in their final order. */
-static int fetch_controls(tokens_t *controls, int64_t length, picks_t *control) {
-    int64_t *position = mem_new(control->n, sizeof *position, "controls");
-    int rc = par_agree(position ? 0 : -1);
-    for (int64_t i = 0; i < control->n && rc == 0; i++) position[i] = control->pick[i].candidate.window.first;
-    if (rc == 0) rc = windows_fetch(controls, length, position, control->n, &control->tokens);
-    mem_free(position);
-    return rc;
-}
-
 int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *control,
                     int64_t *short_of) {
     sources_t sources = {0};
@@ -190,5 +173,5 @@ int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls,
     mem_free(sources.need);
     if (rc != 0) return -1;
     *short_of = member->n - control->n;
-    return fetch_controls(controls, spec->length, control);
+    return picks_fetch(controls, spec->length, control);
 }

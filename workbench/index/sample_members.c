@@ -5,16 +5,9 @@
 #include "index/sampler.h"
 #include "par/par.h"
 #include <assert.h>
-#include <stdlib.h>
 
 /* Windows kept of each bucket at first, beside eight times the number wanted: overlapping neighbours take most. */
 enum { KEEP_AT_FIRST = 4096, KEEP_MORE = 8 };
-
-void picks_free(picks_t *picks) {
-    mem_free(picks->pick);
-    mem_free(picks->tokens);
-    *picks = (picks_t){0};
-}
 
 static int add_by_bucket(void *user, const census_window_t *window) {
     return candidates_add(user, census_bucket(window->occurrences), window);
@@ -32,7 +25,9 @@ static int census_choice(const sample_t *spec, tokens_t *members, int64_t keep, 
 
 /* Picks per_bucket windows of every bucket. Returns 1 when some bucket ran dry though the census holds more. */
 static int take_buckets(const sample_t *spec, const choice_t *choice, picks_t *picks) {
-    int64_t *taken = mem_new(spec->per_bucket, sizeof *taken, "sample of windows"), n, capacity = 0;
+    int64_t most = choice->first[CENSUS_BUCKETS], n, capacity = 0;
+    if (most > spec->per_bucket) most = spec->per_bucket;
+    int64_t *taken = mem_new(most, sizeof *taken, "sample of windows");
     int rc = taken ? 0 : -1;
     picks->n = 0;
     for (int32_t bucket = 0; bucket < CENSUS_BUCKETS && rc == 0; bucket++) {
@@ -49,27 +44,9 @@ static int take_buckets(const sample_t *spec, const choice_t *choice, picks_t *p
     return rc;
 }
 
-static int by_bucket(const void *a, const void *b) {
-    const pick_t *x = a, *y = b;
-    if (x->bucket != y->bucket) return x->bucket < y->bucket ? -1 : 1;
-    if (x->candidate.key != y->candidate.key) return x->candidate.key < y->candidate.key ? -1 : 1;
-    return hash_compare(x->candidate.window.fingerprint, y->candidate.window.fingerprint);
-}
-
-/* Collective. Tokens of all picks, by their positions. */
-static int fetch_picks(tokens_t *corpus, int64_t length, picks_t *picks) {
-    mem_free(picks->tokens);
-    picks->tokens = NULL;
-    int64_t *position = mem_new(picks->n, sizeof *position, "sample of windows");
-    int rc = par_agree(position ? 0 : -1);
-    for (int64_t i = 0; i < picks->n && rc == 0; i++) position[i] = picks->pick[i].candidate.window.first;
-    if (rc == 0) rc = windows_fetch(corpus, length, position, picks->n, &picks->tokens);
-    mem_free(position);
-    return rc;
-}
-
-/* Collective. Counts by tokens; where they differ from the census (a collision of fingerprints), they win. */
-static int count_picks(tokens_t *corpus, int64_t length, picks_t *picks) {
+/* Collective. Counts by tokens; where they differ from the census (a collision of fingerprints), they win. *moved: 1
+ * when this changed a bucket. */
+static int count_picks(tokens_t *corpus, int64_t length, picks_t *picks, int *moved) {
     int64_t n = picks->n;
     hash_t *fingerprint = mem_new(n, sizeof *fingerprint, "counts of a sample");
     int64_t *counts = mem_new(2 * n, sizeof *counts, "counts of a sample");
@@ -82,7 +59,9 @@ static int count_picks(tokens_t *corpus, int64_t length, picks_t *picks) {
         assert(counts[i] > 0);
         picks->pick[i].duplicates = counts[i];
         picks->pick[i].documents = counts[n + i];
-        picks->pick[i].bucket = census_bucket(counts[i]);
+        int32_t bucket = census_bucket(counts[i]);
+        *moved |= bucket != picks->pick[i].bucket;
+        picks->pick[i].bucket = bucket;
     }
     mem_free(fingerprint);
     mem_free(counts);
@@ -102,8 +81,10 @@ int sample_members(const sample_t *spec, tokens_t *members, census_t *census, pi
     if (census->windows == 0)
         return err_set("no document of the corpus holds a window of %lld tokens: ask for a shorter context or suffix",
                        (long long)spec->length);
-    TRY(fetch_picks(members, spec->length, picks));
-    TRY(count_picks(members, spec->length, picks));
-    qsort(picks->pick, (size_t)picks->n, sizeof *picks->pick, by_bucket);
-    return fetch_picks(members, spec->length, picks); // in the final order
+    int moved = 0;
+    TRY(picks_fetch(members, spec->length, picks));
+    TRY(count_picks(members, spec->length, picks, &moved));
+    if (!moved) return 0;
+    picks_sort(picks);
+    return picks_fetch(members, spec->length, picks);
 }

@@ -22,6 +22,9 @@ typedef struct {
     int32_t *tokens; // (n, length)
 } picks_t;
 void picks_free(picks_t *picks);
+void picks_sort(picks_t *picks); // by bucket, then hash order; tokens stay where they are
+/* Collective: (re)reads the tokens of all picks, in their present order. */
+int picks_fetch(tokens_t *corpus, int64_t length, picks_t *picks);
 
 /* Collective. Members by bucket, then hash order; the census that they were drawn from. */
 int sample_members(const sample_t *spec, tokens_t *members, census_t *census, picks_t *picks);

@@ -1,0 +1,34 @@
+/* Lists of picked windows: what both halves of the sampler do with them. See sampler.h. */
+#include "base/mem.h"
+#include "index/recount.h"
+#include "index/sampler.h"
+#include "par/par.h"
+#include <stdlib.h>
+
+void picks_free(picks_t *picks) {
+    mem_free(picks->pick);
+    mem_free(picks->tokens);
+    *picks = (picks_t){0};
+}
+
+static int by_bucket(const void *a, const void *b) {
+    const pick_t *x = a, *y = b;
+    if (x->bucket != y->bucket) return x->bucket < y->bucket ? -1 : 1;
+    if (x->candidate.key != y->candidate.key) return x->candidate.key < y->candidate.key ? -1 : 1;
+    return hash_compare(x->candidate.window.fingerprint, y->candidate.window.fingerprint);
+}
+
+void picks_sort(picks_t *picks) {
+    if (picks->n > 0) qsort(picks->pick, (size_t)picks->n, sizeof *picks->pick, by_bucket);
+}
+
+int picks_fetch(tokens_t *corpus, int64_t length, picks_t *picks) {
+    mem_free(picks->tokens);
+    picks->tokens = NULL;
+    int64_t *position = mem_new(picks->n, sizeof *position, "sample of windows");
+    int rc = par_agree(position ? 0 : -1);
+    for (int64_t i = 0; i < picks->n && rc == 0; i++) position[i] = picks->pick[i].candidate.window.first;
+    if (rc == 0) rc = windows_fetch(corpus, length, position, picks->n, &picks->tokens);
+    mem_free(position);
+    return rc;
+}
