@@ -19,6 +19,7 @@ PROGRAM := $(BUILD)/memprobe
 UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 MPIS    := $(patsubst tests/mpi/%.c,$(BUILD)/mpi/%,$(wildcard tests/mpi/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+PEERS   := $(patsubst tests/peers/%.c,$(BUILD)/peers/%,$(wildcard tests/peers/*.c))
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 # --- flags ----------------------------------------------------------------------------------------------------------
@@ -61,7 +62,7 @@ test: deps ## install what is missing, build, and run every test
 bench: all $(BENCHES) ## print the measured rates as shares of the machine's limits
 	$(Q)BUILD=$(BUILD) tests/bench/run.sh
 
-peers: all ## compare with the Python peers (their own virtual environment, outside the tree)
+peers: all $(PEERS) ## compare with the Python peers (their own virtual environment, outside the tree)
 	$(Q)BUILD=$(BUILD) tests/peers/run.sh
 
 fuzz: ## run every fuzzer of foreign bytes for FUZZ_SECONDS (needs clang)
@@ -103,6 +104,8 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
 $(BUILD)/mpi/%: $(BUILD)/tests/mpi/%.o $(LIBRARY)
 	$(LINK_TEST)
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
+	$(LINK_TEST)
+$(BUILD)/peers/%: $(BUILD)/tests/peers/%.o $(LIBRARY)
 	$(LINK_TEST)
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
