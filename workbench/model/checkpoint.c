@@ -7,6 +7,7 @@
 #include "model/internal.h"
 #include "model/safetensors.h"
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The files that together hold one checkpoint. */
@@ -251,18 +252,48 @@ static int load_from(load_t *load, const tensor_ops_t *ops, model_t **out) {
     return 0;
 }
 
+/* Reads config.json and opens the files of a folder, for load.shards and load.spec. */
+static int open_folder(const char *dir, shards_t *shards, model_spec_t *spec, load_t *load) {
+    char *config = mem_printf("%s/config.json", dir);
+    if (config == NULL) return -1;
+    int rc = spec_read(config, spec);
+    mem_free(config);
+    if (rc == 0) rc = shards_open(shards, dir);
+    if (rc == 0) *load = (load_t){.dir = dir, .shards = shards, .spec = spec, .family = family_find(spec->family)};
+    return rc;
+}
+
 int model_load(const char *dir, const tensor_ops_t *ops, model_t **out) {
     model_spec_t spec;
     shards_t shards = {0};
-    char *config = mem_printf("%s/config.json", dir);
-    if (config == NULL) return -1;
-    int rc = spec_read(config, &spec);
-    mem_free(config);
-    if (rc == 0) rc = shards_open(&shards, dir);
-    if (rc == 0) {
-        load_t load = {.dir = dir, .shards = &shards, .spec = &spec, .family = family_find(spec.family)};
-        rc = load_from(&load, ops, out);
-    }
+    load_t load;
+    int rc = open_folder(dir, &shards, &spec, &load);
+    if (rc == 0) rc = load_from(&load, ops, out);
+    shards_close(&shards);
+    return rc;
+}
+
+/* Adds a name to a list "a, b" unless it is there. */
+static void add_name(char *list, size_t size, const char *name) {
+    size_t used = strlen(list);
+    if (strstr(list, name) == NULL) snprintf(list + used, size - used, used > 0 ? ", %s" : "%s", name);
+}
+
+int model_inspect(const char *dir, model_folder_t *folder) {
+    shards_t shards = {0};
+    load_t load;
+    *folder = (model_folder_t){0};
+    int rc = open_folder(dir, &shards, &folder->spec, &load);
+    if (rc == 0) rc = weight_visit(&folder->spec, check_weight, &load);
+    if (rc == 0) rc = check_spare(&load);
+    folder->files = shards.files;
+    for (int64_t i = 0; i < shards.files && rc == 0; i++)
+        for (int32_t j = 0; j < safetensors_count(shards.file[i]); j++) {
+            const safetensors_entry_t *entry = safetensors_at(shards.file[i], j);
+            folder->tensors++;
+            folder->bytes += entry->end - entry->begin;
+            if (!is_ignored(&load, entry->name)) add_name(folder->dtypes, sizeof folder->dtypes, entry->dtype);
+        }
     shards_close(&shards);
     return rc;
 }

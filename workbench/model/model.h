@@ -18,6 +18,14 @@ typedef struct model model_t;
 
 int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t seed, model_t **model); // random weights
 int model_load(const char *dir, const tensor_ops_t *ops, model_t **model); // a Hugging Face folder; refuses by name
+/* What model_load would load: all its checks but those that read the weights themselves; nothing is allocated for them.
+ */
+typedef struct {
+    model_spec_t spec;
+    int64_t files, tensors, bytes;
+    char dtypes[32]; // of the weights: "F32", "BF16", "F16, F32"
+} model_folder_t;
+int model_inspect(const char *dir, model_folder_t *folder);
 /* Writes config.json and model.safetensors (F32) and copies the tokenizer.json. dir must exist. */
 int model_save(const model_t *model, const char *dir, const char *tokenizer_path);
 void model_free(model_t *model); // accepts NULL
