@@ -164,9 +164,11 @@ static int complete_with(const model_t *model, tokenizer_t *tokenizer, const opt
     if (rc == 0 && n + options->tokens > spec->context)
         rc = err_set("%lld tokens of text and %lld to come exceed the model's context of %lld; give a smaller --tokens",
                      (long long)n, (long long)options->tokens, (long long)spec->context);
-    if (rc == 0 && options->top == 0) fputs(options->text, stdout);
-    if (rc == 0) rc = generate(model, tokenizer, options, n, ids);
-    if (options->top == 0) putchar('\n');
+    if (rc == 0) {
+        if (options->top == 0) fputs(options->text, stdout);
+        rc = generate(model, tokenizer, options, n, ids);
+        if (options->top == 0) putchar('\n');
+    }
     mem_free(ids);
     return rc;
 }
