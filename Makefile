@@ -49,6 +49,9 @@ $(BUILD)/workbench/base/manifest.o: CPPFLAGS += -DMEMPROBE_FLAGS='"$(strip $(CFL
     -DMEMPROBE_COMMIT='"$(shell git describe --always --dirty 2>/dev/null || echo unknown)"'
 $(BUILD)/workbench/base/manifest.o: $(wildcard .git/logs/HEAD)
 
+# The rule of manifest.o stands first.
+.DEFAULT_GOAL := all
+
 # --- targets --------------------------------------------------------------------------------------------------------
 FUZZ_SECONDS = 60
 .PHONY: all deps demo test bench peers fuzz fuzzers format check-format check-layers clean help

@@ -1,0 +1,53 @@
+# What inspect says of each kind of input and what it refuses; complete gives the same text with every kernel.
+. tests/cli/helpers/lib.sh
+says() { grep -qF -e "$1" "$OUT" || die "stdout does not say: $1"; }
+
+ranks 1 inspect "$ROOT/tests/golden/neox/serial-f16"; expect 0
+says "a checkpoint of the family gpt_neox"
+says "layers 3, width 40, heads 2 of 20, ffn 36, serial residual"
+says "parameters 31108, without embeddings 29108"
+says "files 4 with 39 tensors in F16"
+ranks 1 inspect "$ROOT/tests/golden/neox/parallel-bf16/model.safetensors"; expect 0
+says "28 tensors"
+says "BF16 [61, 32]"
+
+cp -r "$ROOT/tests/golden/neox/serial-f16" "$DIR/damaged"
+chmod -R u+w "$DIR/damaged"
+sed -i 's/"vocab_size": 50/"vocab_size": 52/' "$DIR/damaged/config.json"
+ranks 1 inspect "$DIR/damaged"
+expect 1 "gpt_neox.embed_in.weight has the shape [50, 40]; config.json calls for [52, 40]"; one_error
+sed -i 's/"vocab_size": 52/"vocab_size": 50/' "$DIR/damaged/config.json"
+truncate -s -1 "$DIR/damaged/model-00002-of-00004.safetensors"
+ranks 1 inspect "$DIR/damaged"; expect 1 "model-00002-of-00004.safetensors" "truncated"; one_error
+rm "$DIR/damaged/model-00002-of-00004.safetensors"
+ranks 1 inspect "$DIR/damaged"; expect 1 "model-00002-of-00004.safetensors"; one_error
+ranks 1 inspect "$ROOT/Makefile"; expect 1 "not a file that memprobe knows"; one_error
+ranks 1 inspect "$DIR"; expect 1 "not a folder that memprobe knows"; one_error
+ranks 1 inspect "$DIR/absent"; expect 1 "no such file"; one_error
+ranks 1 inspect; expect 2 "usage"
+ranks 1 inspect a b; expect 2 "usage"
+
+tiny "$DIR"
+ranks 1 train --quiet "$DIR/config.ini"; expect 0
+model=$(dirname "$(find "$DIR/cache" -name model.safetensors | sort | head -n 1)")
+shards=$(dirname "$(find "$DIR/cache" -name shards.csv | sort | head -n 1)")
+ranks 1 inspect "$model"; expect 0; says "a checkpoint of the family gpt_neox"
+ranks 1 inspect "$model/tokenizer.json"; expect 0; says "vocabulary 300"
+ranks 1 inspect "$shards"; expect 0; says "a tokenized corpus"
+
+ranks 1 complete --model "$model" --tokens 12 "bago di"; expect 0
+grep -q '^bago di.' "$OUT" || die "the text is not continued"
+cp "$OUT" "$DIR/first"
+for kernels in reference avx2 avx512; do
+    ranks 1 complete --model "$model" --tokens 12 --kernels $kernels "bago di"
+    [ "$STATUS" = 0 ] || grep -q "no kernels" "$ERR" || die "kernels $kernels"
+    [ "$STATUS" != 0 ] || cmp -s "$OUT" "$DIR/first" || die "kernels $kernels continue with another text"
+done
+ranks 1 complete --model "$model" --tokens 3 --top 2 "bago di"; expect 0
+[ "$(grep -c ' | ' "$OUT")" -ge 1 ] || die "no table of tokens"
+ranks 1 complete --model "$model" --tokens 100 "bago di"; expect 1 "exceed the model's context of 64"; one_error
+[ ! -s "$OUT" ] || die "a failed completion writes to stdout"
+ranks 1 complete --model "$DIR/absent" x; expect 1 "absent"; one_error
+ranks 1 complete x; expect 2 "--model"
+ranks 1 complete --model "$model" --top 21 x; expect 2 "--top is 21"
+ranks 1 complete --model "$model"; expect 2 "one text"
