@@ -1,0 +1,156 @@
+/* The census and the probe sampler on any number of ranks: rank 0 writes two corpora, all count and draw; the census
+ * must be that of windows sorted by their tokens, and the files of a sample have the printed hashes. */
+#include "../unit/corpus_check.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "index/census.h"
+#include "index/probes.h"
+#include "par/par.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH = 512 };
+static char folder[256];
+static corpus_t corpus;
+static int failures;
+
+static void verdict(const char *name, int ok) {
+    int64_t all = ok != 0;
+    par_min_i64(&all, 1);
+    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
+    if (!ok) fprintf(stderr, "rank %d: %s: %s\n", par_rank(), name, err_text());
+    failures += !all;
+}
+
+static void must(int rc) {
+    if (rc != 0) par_fail();
+}
+
+static char *in_folder(char path[PATH], const char *name) {
+    snprintf(path, PATH, "%s/%s", folder, name);
+    return path;
+}
+
+static void make_corpora(void) {
+    const char *tmp = getenv("TMP");
+    snprintf(folder, sizeof folder, "%s/census.XXXXXX", tmp ? tmp : "/tmp");
+    if (par_rank() == 0 && !mkdtemp(folder)) must(err_set("%s: cannot be made", folder));
+    par_broadcast(folder, sizeof folder, 0);
+    char path[PATH];
+    corpus.vocab = 70000, corpus.end = 69999;
+    corpus_add_random(&corpus, 9, 20, 120, 5, "c");
+    corpus_add(&corpus, "p", "planted", "planted/0/0", (int32_t[]){65536, 65537, 65538, 65539, 65540, 1, 2, 3}, 8);
+    if (par_rank() == 0) must(corpus_write(&corpus, in_folder(path, "controls"), 1));
+    memset(&corpus, 0, sizeof corpus);
+    corpus.vocab = 70000, corpus.end = 69999;
+    corpus_add_random(&corpus, 4, 150, 150, 5, "m");
+    for (int copy = 0; copy < 6; copy++)
+        corpus_add(&corpus, copy < 3 ? "p0" : "p1", "planted", "planted/0/0",
+                   (int32_t[]){65536, 65537, 65538, 65539, 65540, 9, 8, 7}, 8);
+    if (par_rank() == 0) must(corpus_write(&corpus, in_folder(path, "members"), 3));
+    par_barrier();
+}
+
+typedef struct {
+    int64_t n, capacity;
+    census_window_t *window;
+} visited_t;
+
+static int collect(void *user, const census_window_t *window) {
+    visited_t *v = user;
+    TRY(mem_grow(&v->window, &v->capacity, v->n + 1, sizeof *v->window, "test"));
+    v->window[v->n++] = *window;
+    return 0;
+}
+
+static void check_census(int64_t length, int64_t memory) {
+    char path[PATH], name[128];
+    tokens_t *tokens;
+    visited_t v = {0};
+    census_t census;
+    must(tokens_open(in_folder(path, "members"), &tokens));
+    int ok = census_run(tokens, length, memory, collect, &v, &census) == 0;
+    void *all;
+    int64_t total;
+    must(par_gather_all(v.window, v.n, sizeof *v.window, &all, &total));
+    census_window_t *window = all, *expected;
+    int64_t distinct = plain_census(&corpus, length, &expected), windows = 0;
+    qsort(window, (size_t)total, sizeof *window, plain_by_first);
+    ok &= total == distinct;
+    for (int64_t i = 0; ok && i < distinct; i++) {
+        ok = window[i].first == expected[i].first && window[i].occurrences == expected[i].occurrences &&
+             window[i].documents == expected[i].documents;
+        windows += window[i].occurrences;
+    }
+    snprintf(name, sizeof name, "%lld windows of %lld tokens, %lld distinct, memory %lld", (long long)census.windows,
+             (long long)length, (long long)total, (long long)memory);
+    verdict(name, ok && windows == census.windows);
+    mem_free(v.window);
+    mem_free(all);
+    mem_free(expected);
+    tokens_close(tokens);
+}
+
+static int refuse_once(void *user, const census_window_t *window) {
+    return window->first == *(int64_t *)user ? err_set("stopped at %lld", (long long)window->first) : 0;
+}
+
+/* The visitor fails on the one rank that owns a certain window: all ranks learn it. */
+static void check_refusal(void) {
+    char path[PATH];
+    tokens_t *tokens;
+    census_t census;
+    int64_t first = 0;
+    must(tokens_open(in_folder(path, "members"), &tokens));
+    while (tokens_document(tokens, tokens_document_at(tokens, first))->length < 6) first++;
+    int ok = census_run(tokens, 6, 1 << 20, refuse_once, &first, &census) == -1;
+    verdict("a visitor that fails on one rank stops all", ok && strstr(err_text(), "stopped at"));
+    tokens_close(tokens);
+}
+
+static void check_sample(int64_t length, int64_t per_bucket, int64_t memory) {
+    char members[PATH], controls[PATH], dir[PATH], path[PATH], text[HASH_TEXT], name[128];
+    static const char *const files[] = {"census.csv", "probes.csv", "probes.tokens"};
+    sample_t spec = {.length = length, .per_bucket = per_bucket, .seed = 3, .memory = memory};
+    in_folder(dir, "sample");
+    int ok = probes_sample(&spec, in_folder(members, "members"), in_folder(controls, "controls"), dir) == 0;
+    probe_set_t set = {0};
+    ok = ok && probes_read(dir, &set) == 0;
+    snprintf(name, sizeof name, "%lld probes of %lld tokens, %lld a bucket", (long long)set.n, (long long)length,
+             (long long)per_bucket);
+    verdict(name, ok);
+    for (int i = 0; i < 3; i++) {
+        hash_t hash = {0, 0};
+        snprintf(path, sizeof path, "%s/sample/%s", folder, files[i]);
+        ok = hash_file(path, &hash) == 0;
+        snprintf(name, sizeof name, "%s %s", hash_print(text, hash), files[i]);
+        verdict(name, ok);
+    }
+    probes_free(&set);
+    par_barrier();
+    if (par_rank() == 0) dir_remove(dir);
+    par_barrier();
+}
+
+int main(int argc, char **argv) {
+    if (par_init(&argc, &argv) != 0) return 1;
+    log_init(LOG_QUIET, 0, 0);
+    make_corpora();
+    for (int64_t length = 1; length < 200; length = 3 * length + 1) {
+        check_census(length, 1);
+        check_census(length, 1 << 30);
+    }
+    check_refusal();
+    check_sample(6, 4, 1);
+    check_sample(6, 60, 1 << 30);
+    check_sample(8, 1000, 1 << 30);
+    check_sample(13, 2, 1 << 30);  // more candidates than ranks keep
+    check_sample(40, 60, 1 << 30); // and so few that do not overlap that the sampler must ask again
+    par_barrier();
+    if (par_rank() == 0) dir_remove(folder);
+    par_finalize();
+    return failures > 0;
+}
