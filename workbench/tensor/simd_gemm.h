@@ -46,34 +46,34 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
     for (int64_t first = 0; first == 0 || first < k; first += GEMM_BLOCK) {
         int64_t n = k - first < GEMM_BLOCK ? k - first : GEMM_BLOCK;
         const float *a = t->a + first * a_col, *b = t->b + first * GEMM_PANEL;
-#pragma GCC unroll 24
+        V16_UNROLL
         for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
         for (int64_t p = 0; p < n; p++, a += a_col, b += GEMM_PANEL) {
             v16 column[GEMM_TILE_WIDTH];
-#pragma GCC unroll 8
+            V16_UNROLL
             for (int j = 0; j < width; j++) {
                 const float *from = b + j / 2 * panel + j % 2 * 16;
                 column[j] = v16_load(from);
                 __builtin_prefetch(from + GEMM_AHEAD * GEMM_PANEL);
             }
-#pragma GCC unroll 12
+            V16_UNROLL
             for (int i = 0; i < rows; i++) {
                 v16 row = v16_set1(a[i * a_row]);
-#pragma GCC unroll 8
+                V16_UNROLL
                 for (int j = 0; j < width; j++) sum[i * width + j] = v16_fma(row, column[j], sum[i * width + j]);
             }
         }
-        if (first > 0)
-#pragma GCC unroll 24
+        if (first > 0) {
+            V16_UNROLL
             for (int i = 0; i < rows * width; i++) sum[i] = v16_add(v16_load(total[i]), sum[i]);
-        if (first + GEMM_BLOCK < k)
-#pragma GCC unroll 24
+        }
+        if (first + GEMM_BLOCK < k) {
+            V16_UNROLL
             for (int i = 0; i < rows * width; i++) v16_store(total[i], sum[i]);
+        }
     }
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int j = 0; j < width; j++) gemm_finish(t, sum[i * width + j], i, j * 16);
+    V16_UNROLL
+    for (int i = 0; i < rows * width; i++) gemm_finish(t, sum[i], i / width, i % width * 16);
 }
 
 /* The widest tile whose accumulators, V16_GEMM_SUMS at most, fit in the registers. */
@@ -185,11 +185,12 @@ static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a
 /* As many chains as the GEMM's largest tile has. */
 static int64_t simd_fma_loop(int64_t rounds, float *sink) {
     v16 sum[V16_GEMM_SUMS], x = v16_load(sink), y = v16_set1(0.5f);
-#pragma GCC unroll 24
+    V16_UNROLL
     for (int i = 0; i < V16_GEMM_SUMS; i++) sum[i] = v16_set1((float)i);
-    for (int64_t r = 0; r < rounds; r++)
-#pragma GCC unroll 24
+    for (int64_t r = 0; r < rounds; r++) {
+        V16_UNROLL
         for (int i = 0; i < V16_GEMM_SUMS; i++) sum[i] = v16_fma(sum[i], y, x);
+    }
     for (int i = 1; i < V16_GEMM_SUMS; i++) sum[0] = v16_add(sum[0], sum[i]);
     v16_store(sink, sum[0]);
     return rounds * V16_GEMM_SUMS * 16 * 2;

@@ -1,7 +1,15 @@
-/* What the two x86 vector types share: the end of a fold, from eight lanes to one. */
+/* What the two x86 vector types share. */
 #ifndef MEMPROBE_VEC_X86_H
 #define MEMPROBE_VEC_X86_H
 #include <immintrin.h>
+
+/* Before a loop of constant length over registers: an array of accumulators is in registers only when every loop over
+ * it is unrolled in full. */
+#ifdef __clang__
+#define V16_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define V16_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 /* Lane i takes lane i + 4, then i + 2, then i + 1. */
 static inline float vec_fold8_add(__m256 x) {
