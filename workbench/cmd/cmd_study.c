@@ -215,13 +215,10 @@ static int run_study(const options_t *options, int argc, char **argv) {
     plan_t plan;
     TRY(par_agree(study_load(options->config, options->overrides, options->n_overrides, &study)));
     int is_plan = strcmp(options->verb, "plan") == 0; // writes nothing, not even a lock
-    int rc = par_agree(par_rank() == 0 && !is_plan ? lock_cache(study.run.cache) : 0);
-    if (rc == 0) rc = plan_create(&study, &plan);
+    int rc = plan_create(&study, &plan);
     if (rc == 0) {
-        if (is_plan)
-            rc = par_agree(par_rank() == 0 ? plan_print(&plan) : 0);
-        else
-            rc = run_stages(&plan, options, argc, argv);
+        rc = par_agree(par_rank() == 0 ? (is_plan ? plan_print(&plan) : lock_cache(study.run.cache)) : 0);
+        if (rc == 0 && !is_plan) rc = run_stages(&plan, options, argc, argv);
         plan_free(&plan);
     }
     study_free(&study);
