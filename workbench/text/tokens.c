@@ -342,8 +342,8 @@ static int frame_get(tokens_t *t, int64_t shard, int64_t frame, const int32_t **
 
 int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out) {
     if (position < 0 || n < 0 || position > t->count - n) {
-        return err_set("tokens %lld to %lld asked for of a corpus of %lld", (long long)position,
-                       (long long)position + n, (long long)t->count);
+        return err_set("%lld tokens from position %lld asked for of a corpus of %lld", (long long)n,
+                       (long long)position, (long long)t->count);
     }
     while (n > 0) {
         int64_t shard = shard_at(t, position);
