@@ -119,6 +119,26 @@ static void test_row_is_independent(void **state) {
     product_free(&p);
 }
 
+/* Panels of 32 columns, zeros behind the last column, from any strides of B. */
+static void test_pack(void **state) {
+    (void)state;
+    enum { K = 37, N = 71, PANELS = 3 };
+    static float b[K * N * 2], packed[PANELS * K * GEMM_PANEL + 1];
+    static const int64_t strides[][2] = {{N, 1}, {1, K}, {2 * N, 2}};
+    tensor_fill_normal(5, 0, K * N * 2, 1.0f, b);
+    assert_int_equal(gemm_packed_floats(N, K), PANELS * K * GEMM_PANEL);
+    for (int s = 0; s < 3; s++) {
+        for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) packed[i] = guard_value;
+        gemm_pack(N, K, b, strides[s][0], strides[s][1], packed);
+        for (int64_t j = 0; j < PANELS * GEMM_PANEL; j++)
+            for (int64_t p = 0; p < K; p++) {
+                float expected = j < N ? b[p * strides[s][0] + j * strides[s][1]] : 0.0f;
+                assert_true(packed[(j / GEMM_PANEL * K + p) * GEMM_PANEL + j % GEMM_PANEL] == expected);
+            }
+        assert_true(packed[PANELS * K * GEMM_PANEL] == guard_value);
+    }
+}
+
 /* Denormals are not flushed; large numbers overflow to infinity in the same place. */
 static void test_extremes(void **state) {
     (void)state;
@@ -198,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_row_count),
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_pack),
         cmocka_unit_test(test_row_is_independent),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_definition),
