@@ -173,11 +173,19 @@ static int draw(const report_t *report, const figure_t *f, const curves_t *curve
         rc = gnuplot_run(script, argument);
     }
     if (rc == 0) rc = settle(base, 0);
-    if (rc != 0 && raw != NULL) settle(base, 1);
+    if (rc != 0) settle(base, 1);
     mem_free(data);
     mem_free(raw);
     mem_free(script);
     return rc;
+}
+
+/* A figure of an earlier run that this one does not have. */
+static void remove_figure(const char *base) {
+    char *data = mem_printf("%s.csv", base);
+    settle(base, 1);
+    if (data != NULL) unlink(data);
+    mem_free(data);
 }
 
 static int make_figure(const report_t *report, const figure_t *f, const rates_t *rates, const char *dir) {
@@ -186,7 +194,7 @@ static int make_figure(const report_t *report, const figure_t *f, const rates_t 
     int rc = base != NULL ? f->collect(rates, &curves) : -1;
     if (rc == 0 && curves_distinct_x(&curves) < 2) {
         log_debug("figure %s is left out: it would have fewer than two values of x", f->name);
-        settle(base, 1);
+        remove_figure(base);
     } else if (rc == 0) {
         rc = draw(report, f, &curves, base);
     }

@@ -58,6 +58,11 @@ static int write_fit(csv_out_t *out, const char *arm, int net, const char *facto
     fit_t fit;
     if (stats_fit(points->n, points->x, points->y, alpha, &fit) != 0)
         return err_context("fit of %s against %s, arm %s", net ? "net" : "rate", factor, arm);
+    /* A line through all points: what is left of the error is rounding, which must not reach a table. */
+    if (1 - fit.r2 < 1e-12) {
+        fit.slope_se = fit.p = 0;
+        fit.ci_low = fit.ci_high = fit.slope;
+    }
     csv_text(out, arm);
     csv_text(out, net ? "net" : "rate");
     csv_text(out, factor);

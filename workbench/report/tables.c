@@ -86,10 +86,12 @@ static void tally_bucket(const probe_set_t *set, const record_t *record, int32_t
     }
 }
 
-static void write_rate(csv_out_t *out, const report_t *report, const report_cell_t *cell, int64_t context,
-                       int32_t bucket, const tally_t *t) {
+static int write_rate(csv_out_t *out, const report_t *report, const report_cell_t *cell, int64_t context,
+                      int32_t bucket, const tally_t *t) {
     int64_t low, high;
     census_bucket_range(bucket, &low, &high);
+    double n_eff = stats_effective_n(t->n, t->cluster, t->hit);
+    if (isnan(n_eff)) return -1; // no memory
     int controlled = t->control_n > 0;
     double rate = (double)t->hits / (double)t->n;
     double control_rate = controlled ? (double)t->control_hits / (double)t->control_n : (double)NAN;
@@ -105,7 +107,7 @@ static void write_rate(csv_out_t *out, const report_t *report, const report_cell
     csv_i64(out, low);
     csv_i64(out, high);
     csv_i64(out, t->n);
-    csv_stat(out, stats_effective_n(t->n, t->cluster, t->hit));
+    csv_stat(out, n_eff);
     csv_i64(out, t->hits);
     csv_stat(out, rate);
     csv_stat(out, wilson.low);
@@ -119,6 +121,7 @@ static void write_rate(csv_out_t *out, const report_t *report, const report_cell
     csv_stat(out, exact.low);
     csv_stat(out, exact.high);
     csv_end(out);
+    return 0;
 }
 
 /* Rows of one model and arm in both tables. */
@@ -129,17 +132,18 @@ static int write_cell(const report_t *report, const report_cell_t *cell, const p
     int present[CENSUS_BUCKETS] = {0};
     for (int64_t i = 0; i < set->n; i++)
         if (set->probe[i].is_member) present[set->probe[i].bucket] = 1;
-    for (int32_t c = 0; c < report->n_context; c++) {
+    int rc = 0;
+    for (int32_t c = 0; rc == 0 && c < report->n_context; c++) {
         const record_t *record = records.record + c * set->n;
         for (int64_t i = 0; i < set->n; i++) write_record(records_out, cell, &record[i]);
-        for (int32_t bucket = 0; bucket < CENSUS_BUCKETS; bucket++) {
+        for (int32_t bucket = 0; rc == 0 && bucket < CENSUS_BUCKETS; bucket++) {
             if (!present[bucket]) continue;
             tally_bucket(set, record, bucket, tally);
-            write_rate(rates_out, report, cell, report->context[c], bucket, tally);
+            rc = write_rate(rates_out, report, cell, report->context[c], bucket, tally);
         }
     }
     records_close(&records);
-    return 0;
+    return rc;
 }
 
 static int open_in(const report_t *report, const char *name, const char *header, csv_out_t **out) {
