@@ -165,7 +165,7 @@ static void test_tables(void **state) {
     static const char *const first[] = {
         "model,arm,context,probe_id,exact,first_mismatch,matched,memorization_score,logp_suffix,rank_max,margin_min,"
         "entropy_bits",
-        "small,bare,4,0,0,0,3,0.375,-2.5,2,-0.5,0.45084223",
+        "small,bare,4,0,0,0,3,0.375,-2.5,2,-0.5,0.4508422",
         "small,bare,4,1,0,1,4,0.5,-2,3,-0.5,0.36067376",
     };
     int lines = 0;
@@ -275,7 +275,7 @@ static void test_figures(void **state) {
 
     /* Twice the same bytes. */
     for (int f = 0; f < 3; f++) {
-        char name[100], path[100], kept[100];
+        char name[60], path[100], kept[100];
         snprintf(name, sizeof name, "figures/duplicates.%s", formats[f]);
         keep(name);
         snprintf(path, sizeof path, "results/%s", name);
@@ -407,7 +407,7 @@ static void test_small_study(void **state) {
     assert_int_equal(file_exists(scratch("results/figures/context.svg")), 1);
     file_map_t map;
     ok(file_map(scratch("results/figures/duplicates.svg"), &map));
-    assert_non_null(memmem(map.data, map.size, "&lt;c&gt; &amp; d_e^f", 21));
+    assert_non_null(memmem(map.data, map.size, "&lt;c> &amp; d_e^f", 18));
     file_unmap(&map);
     ok(report_page(&one));
 }

@@ -138,14 +138,34 @@ static int is_whole(const char *path, const char *format) {
     return whole ? 0 : err_set("%s: gnuplot left half a figure: is the disk full?", path);
 }
 
-/* base.svg.part and so on become base.svg, durably; or, with drop, both are removed. */
+/* Copies a figure under its name. The PDF writer puts in the time, which would change the bytes from run to run: it is
+ * replaced by a fixed one of the same length, so that the offsets of the file stay right. */
+static int publish(const char *raw, const char *path) {
+    static const char before[] = "/CreationDate (D:", fixed[] = "20000101000000";
+    file_map_t map;
+    TRY(file_map(raw, &map));
+    char *copy = mem_new((int64_t)map.size, 1, "a figure");
+    int rc = copy != NULL ? 0 : -1;
+    if (rc == 0) {
+        memcpy(copy, map.data, map.size);
+        char *date = memmem(copy, map.size, before, sizeof before - 1);
+        if (date != NULL && (size_t)(copy + map.size - date) > sizeof before + sizeof fixed)
+            memcpy(date + sizeof before - 1, fixed, sizeof fixed - 1);
+        rc = file_write(path, copy, map.size);
+    }
+    mem_free(copy);
+    file_unmap(&map);
+    return rc;
+}
+
+/* base.raw.svg and so on become base.svg, durably; or, with drop, both are removed. */
 static int settle(const char *base, int drop) {
     int rc = 0;
     for (int f = 0; f < FORMATS; f++) {
         char *path = mem_printf("%s.%s", base, formats[f]), *raw = mem_printf("%s.raw.%s", base, formats[f]);
         if (path == NULL || raw == NULL) rc = -1;
         if (rc == 0 && !drop) rc = is_whole(raw, formats[f]);
-        if (rc == 0 && !drop) rc = file_copy(raw, path);
+        if (rc == 0 && !drop) rc = publish(raw, path);
         if (raw != NULL) unlink(raw);
         if (path != NULL && drop) unlink(path);
         mem_free(path);

@@ -14,12 +14,12 @@ static void print_padded(const char *text, int width) {
     printf("%s%*s", text, characters < width ? width - characters : 0, "");
 }
 
-static void print_rate(int64_t hits, int64_t n, double alpha) {
+static void print_rate(int64_t hits, int64_t n, double alpha, int width) {
     char text[80] = "-";
     interval_t ci = stats_wilson(hits, n, alpha);
     if (n > 0)
         snprintf(text, sizeof text, "%5.1f [%.1f, %.1f]", 100 * (double)hits / (double)n, 100 * ci.low, 100 * ci.high);
-    print_padded(text, CELL);
+    print_padded(text, width);
 }
 
 typedef struct {
@@ -49,9 +49,9 @@ static void print_row(const summary_t *s, int32_t model, int32_t arm) {
     for (int k = 0; k < DUP_CLASSES; k++) {
         if (!s->shown[k]) continue;
         counts_t c = rates_pool(rates, model, arm, rates->longest, dup_class[k].low, dup_class[k].high);
-        print_rate(c.hits, c.n, s->alpha);
+        print_rate(c.hits, c.n, s->alpha, CELL);
     }
-    print_rate(all.control_hits, all.control_n, s->alpha);
+    print_rate(all.control_hits, all.control_n, s->alpha, 0);
     printf("\n");
 }
 
