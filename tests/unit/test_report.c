@@ -163,8 +163,8 @@ static void test_tables(void **state) {
     size_t bytes;
     ok(zin_open(scratch("results/records.csv.zst"), &in));
     static const char *const first[] = {
-        "model,arm,context,probe_id,exact,first_mismatch,matched,memorization_score,logp_suffix,rank_max,margin_min,"
-        "entropy_bits",
+        ("model,arm,context,probe_id,exact,first_mismatch,matched,memorization_score,logp_suffix,rank_max,margin_min,"
+         "entropy_bits"),
         "small,bare,4,0,0,0,3,0.375,-2.5,2,-0.5,0.4508422",
         "small,bare,4,1,0,1,4,0.5,-2,3,-0.5,0.36067376",
     };
