@@ -104,7 +104,7 @@ static void test_bits_of_any_batch(void **state) {
 
 /* An attachment that counts its calls and changes nothing. */
 typedef struct {
-    int64_t embedding, residual, ffn_input, hidden, logits;
+    int64_t embedding, residual, ffn_input, hidden, selected, logits;
 } calls_t;
 static int see_embedding(void *user, int64_t n, const row_t *rows, float *x) {
     (void)rows, (void)x;
@@ -126,6 +126,11 @@ static int see_hidden(void *user, int64_t n, const row_t *rows, float *x) {
     ((calls_t *)user)->hidden += n;
     return 0;
 }
+static int see_select(void *user, int64_t n, const int64_t *select) {
+    (void)select;
+    ((calls_t *)user)->selected += n;
+    return 0;
+}
 static int see_logits(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits) {
     (void)select, (void)rows, (void)logits;
     ((calls_t *)user)->logits += n;
@@ -137,7 +142,13 @@ static void test_identity_changes_no_bit(void **state) {
     for (int kind = 0; kind < CHECK_KINDS; kind++) {
         truth_t truth;
         calls_t calls = {0};
-        attachment_t all = {&calls, see_embedding, see_residual, see_ffn_input, see_hidden, see_logits}, none = {0};
+        attachment_t none = {0}, all = {.user = &calls,
+                                        .embedding = see_embedding,
+                                        .residual = see_residual,
+                                        .ffn_input = see_ffn_input,
+                                        .hidden = see_hidden,
+                                        .select = see_select,
+                                        .logits = see_logits};
         model_t *model = check_model(kind, "auto");
         int64_t rows = SEQUENCES * LENGTH, layers = model_spec(model)->layers;
         make_truth(model, &truth);
@@ -147,6 +158,7 @@ static void test_identity_changes_no_bit(void **state) {
         assert_int_equal(calls.residual, rows * layers);
         assert_int_equal(calls.ffn_input, rows * layers);
         assert_int_equal(calls.hidden, rows);
+        assert_int_equal(calls.selected, rows);
         assert_int_equal(calls.logits, rows);
         mem_free(truth.hidden);
         model_free(model);
@@ -155,10 +167,17 @@ static void test_identity_changes_no_bit(void **state) {
 
 /* Many rows at once through the logits callback: blocks are cut, selected rows may repeat, rows carry their place. */
 typedef struct {
-    int64_t seen;
+    int64_t announced, seen;
     const int64_t *select;
-    int32_t first_sequence;
 } order_t;
+static int hear_selection(void *user, int64_t n, const int64_t *select) {
+    order_t *order = user;
+    assert_int_equal(order->announced, 0); // once a call, before any logits
+    assert_int_equal(order->seen, 0);
+    assert_ptr_equal(select, order->select);
+    order->announced = n;
+    return 0;
+}
 static int check_order(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits) {
     order_t *order = user;
     (void)logits;
@@ -184,12 +203,13 @@ static void test_head_of_selected_rows(void **state) {
         target[i] = i % 7 == 0 ? -1 : (int32_t)rng_below(3, RNG_TEST, (uint64_t)i, model_spec(model)->vocab);
     }
     order_t order = {.select = select};
-    attachment_t attach = {.user = &order, .logits = check_order};
+    attachment_t attach = {.user = &order, .select = hear_selection, .logits = check_order};
     check_ok(session_create(model, 2, LENGTH, ROWS, &s));
     check_ok(session_forward(s, 2, sequence, length, tokens, NULL));
     check_ok(session_head(s, PICKED, select, target, NULL, bare));
     check_ok(session_head(s, PICKED, select, target, &attach, seen));
     check_ok(session_head(s, PICKED, select, NULL, NULL, untold));
+    assert_int_equal(order.announced, PICKED);
     assert_int_equal(order.seen, PICKED);
     check_same("head through logits", seen, bare, sizeof bare);
     for (int i = 0; i < PICKED; i++) {
