@@ -25,23 +25,36 @@ int64_t kv_floats(int64_t capacity, int64_t heads, int64_t head_size) {
     return heads * wide * positions;
 }
 
-void kv_append(tensor_kv_t *kv, int64_t n, const float *k, int64_t ldk, const float *v, int64_t ldv) {
+/* Keys of positions position .. position + n - 1 of one head, which lie in one panel. */
+static void append_keys(const tensor_kv_t *kv, int64_t head, int64_t position, int64_t n, const float *k, int64_t ldk) {
+    int64_t size = kv->head_size, column = position % GEMM_PANEL;
+    float *panel = kv->k + head * size * kv->capacity + (position - column) * size;
+    if (column == 0) {
+        gemm_pack(n, size, k, 1, ldk, panel); // fast, and clears the columns to come
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < size; j++) panel[j * GEMM_PANEL + column + i] = k[i * ldk + j];
+}
+
+static void append_values(const tensor_kv_t *kv, int64_t head, int64_t n, const float *v, int64_t ldv) {
     int64_t size = kv->head_size, panels = (size + GEMM_PANEL - 1) / GEMM_PANEL;
+    for (int64_t first = 0; first < size; first += GEMM_PANEL) {
+        int64_t count = size - first < GEMM_PANEL ? size - first : GEMM_PANEL;
+        float *to = kv->v + ((head * panels + first / GEMM_PANEL) * kv->capacity + kv->length) * GEMM_PANEL;
+        for (int64_t i = 0; i < n; i++) memcpy(to + i * GEMM_PANEL, v + i * ldv + first, (size_t)count * sizeof *to);
+    }
+}
+
+void kv_append(tensor_kv_t *kv, int64_t n, const float *k, int64_t ldk, const float *v, int64_t ldv) {
     assert(kv->capacity % GEMM_PANEL == 0 && kv->length + n <= kv->capacity);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t position = kv->length + i;
-        for (int64_t h = 0; h < kv->heads; h++) {
-            const float *key = k + i * ldk + h * size, *value = v + i * ldv + h * size;
-            float *to =
-                kv->k + h * size * kv->capacity + position / GEMM_PANEL * GEMM_PANEL * size + position % GEMM_PANEL;
-            for (int64_t j = 0; j < size; j++) to[j * GEMM_PANEL] = key[j];
-            for (int64_t panel = 0; panel < panels; panel++) {
-                int64_t first = panel * GEMM_PANEL;
-                int64_t count = size - first < GEMM_PANEL ? size - first : GEMM_PANEL;
-                to = kv->v + ((h * panels + panel) * kv->capacity + position) * GEMM_PANEL;
-                memcpy(to, value + first, (size_t)count * sizeof *to);
-            }
+    for (int64_t h = 0; h < kv->heads; h++) {
+        for (int64_t i = 0, step; i < n; i += step) {
+            int64_t position = kv->length + i, room = GEMM_PANEL - position % GEMM_PANEL;
+            step = n - i < room ? n - i : room;
+            append_keys(kv, h, position, step, k + i * ldk + h * kv->head_size, ldk);
         }
+        append_values(kv, h, n, v + h * kv->head_size, ldv);
     }
     kv->length += n;
 }
