@@ -22,15 +22,16 @@ void ref_head_begin(float logit_target, head_stat_t *stat) {
     *stat = (head_stat_t){.logit_max = -INFINITY, .logit_target = logit_target, .margin = -INFINITY};
 }
 
-/* s_b joins S. */
+/* s_b joins S: the sum with the smaller max is scaled. */
 void ref_head_join(float block_max, float block_sum, head_stat_t *stat) {
-    float max = stat->logit_max;
-    if (block_max == -INFINITY)
-        stat->lse += block_sum;
-    else if (block_max > max)
-        stat->lse = fmaf(stat->lse, math_exp(max - block_max), block_sum);
-    else
-        stat->lse = fmaf(block_sum, math_exp(block_max - max), stat->lse);
+    float max = stat->logit_max, sum = stat->lse;
+    if (block_max == -INFINITY) {
+        stat->lse = sum + block_sum;
+        return;
+    }
+    int above = block_max > max;
+    float scale = math_exp(above ? max - block_max : block_max - max);
+    stat->lse = fmaf(above ? sum : block_sum, scale, above ? block_sum : sum);
 }
 
 /* Tokens first .. first + n - 1. */

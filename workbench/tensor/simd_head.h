@@ -8,86 +8,100 @@
 #include <math.h>
 #include <string.h>
 
-/* Largest and second largest of 16 lanes, and the token of the largest. */
+/* Of every lane the largest and the second largest logit, and the token of the largest: of equal ones the first. */
 typedef struct {
     v16 first, second;
     v16i id;
 } top2_t;
 
-static void top2_add(top2_t *top, v16 x, v16i id) {
+static inline void top2_add(top2_t *top, v16 x, v16i id) {
     v16m above = v16_greater(x, top->first);
     top->second = v16_max(v16_min(x, top->first), top->second);
     top->first = v16_blend(above, x, top->first);
     top->id = v16i_blend(above, id, top->id);
 }
 
-/* The lanes join the running state of the row. Within a lane the token kept is the smallest with its logit; across
- * lanes we have to see to it. */
-static void top2_join(const top2_t *top, head_stat_t *stat) {
-    float first[16], second = v16_fold_max(top->second);
+/* Logits i .. i + 15 of n; lanes beyond the end are at -infinity. */
+static inline v16 head_load(int64_t n, const float *x, int64_t i) {
+    float last[16];
+    if (n - i >= 16) return v16_load(x + i);
+    v16_store(last, v16_set1(-INFINITY));
+    memcpy(last, x + i, (size_t)(n - i) * sizeof *last);
+    return v16_load(last);
+}
+
+/* Two chains, one for each half of the block, since each step has to wait for the one before. */
+static top2_t top2_of(int64_t n, const float *x, int64_t first_id) {
+    v16 lowest = v16_set1(-INFINITY);
+    top2_t low = {lowest, lowest, v16i_set1(0)}, high = low;
+    int64_t half = n / 32 * 16;
+    v16i step = v16i_set1(16), id = v16i_add(v16i_set1((int32_t)first_id), v16i_index());
+    v16i id_high = v16i_add(id, v16i_set1((int32_t)half));
+    for (int64_t i = 0; i < half; i += 16, id = v16i_add(id, step), id_high = v16i_add(id_high, step)) {
+        top2_add(&low, v16_load(x + i), id);
+        top2_add(&high, v16_load(x + half + i), id_high);
+    }
+    for (int64_t i = 2 * half; i < n; i += 16, id_high = v16i_add(id_high, step))
+        top2_add(&high, head_load(n, x, i), id_high);
+    top2_add(&low, high.first, high.id); // all tokens of `low` are smaller, so it keeps ties
+    low.second = v16_max(high.second, low.second);
+    return low;
+}
+
+/* The lanes, whose largest is max, join the running state of the row. */
+static void top2_join(const top2_t *top, float max, head_stat_t *stat) {
+    if (!(max > stat->margin)) return; // below the two largest so far
+    float first[16];
     int32_t id[16];
     v16_store(first, top->first);
     v16i_store(id, top->id);
-    int best = 0;
-    for (int i = 1; i < 16; i++)
-        if (first[i] > first[best] || (first[i] == first[best] && id[i] < id[best])) best = i;
-    for (int i = 0; i < 16; i++)
-        if (i != best && first[i] > second) second = first[i];
-    if (first[best] > stat->logit_max) {
+    v16m is_max = v16_equal(top->first, v16_set1(max));
+    uint32_t lanes = v16m_bits(is_max);
+    int best = __builtin_ctz(lanes), several = (lanes & (lanes - 1)) != 0;
+    for (uint32_t left = lanes & (lanes - 1); left; left &= left - 1)
+        if (id[__builtin_ctz(left)] < id[best]) best = __builtin_ctz(left);
+    v16 others = v16_max(v16_blend(is_max, v16_set1(-INFINITY), top->first), top->second);
+    float second = several ? max : v16_fold_max(others);
+    if (max > stat->logit_max) {
         if (stat->logit_max > second) second = stat->logit_max;
-        stat->argmax = id[best], stat->logit_max = first[best];
-    } else if (first[best] > second) {
-        second = first[best];
+        stat->argmax = id[best], stat->logit_max = first[best]; // not max: of two zeros it may be the other
+    } else {
+        second = max;
     }
     if (second > stat->margin) stat->margin = second;
 }
 
-/* Tokens before the target among n whose first is `first`: larger logits, and equal ones of smaller id. */
-static int32_t head_rank(int64_t n, const float *x, int64_t first, int32_t target, float logit_target) {
-    int64_t before = target - first; // tokens of this block with a smaller id
-    before = before < 0 ? 0 : before > n ? n : before;
+/* Tokens before the target among n, of which the first `smaller` have a smaller id: larger logits, and among those
+ * equal ones. */
+static int32_t head_rank(int64_t n, const float *x, int64_t smaller, float logit_target) {
     v16 t = v16_set1(logit_target);
-    int32_t rank = 0;
-    for (int64_t i = 0; i < n; i += 16) {
-        v16 xi = n - i < 16 ? v16_load_part(x + i, n - i) : v16_load(x + i);
-        uint32_t here = n - i < 16 ? (1u << (n - i)) - 1u : 0xffffu;
-        uint32_t smaller = before - i >= 16 ? 0xffffu : before > i ? (1u << (before - i)) - 1u : 0;
-        uint32_t ahead = v16m_bits(v16_greater(xi, t)) | (v16m_bits(v16_equal(xi, t)) & smaller);
-        rank += __builtin_popcount(ahead & here);
+    int64_t i = 0, below = 0, ahead = 0, border = smaller / 16 * 16;
+    for (; i < border; i += 16) below += __builtin_popcount(v16m_bits(v16_less(v16_load(x + i), t)));
+    ahead = border - below;
+    for (; i < n; i += 16) {
+        v16 xi = head_load(n, x, i);
+        ahead += __builtin_popcount(v16m_bits(v16_greater(xi, t)));
+        if (i == border) ahead += __builtin_popcount(v16m_bits(v16_equal(xi, t)) & ((1u << (smaller - border)) - 1u));
     }
-    return rank;
+    return (int32_t)ahead;
 }
 
-/* sum exp(x - shift). Lanes beyond the end are at -inf, where exp is 0. */
+/* sum exp(x - shift); exp(-infinity) is 0. */
 static float head_sum(int64_t n, const float *x, float shift) {
     v16 s = v16_set1(shift), sum = v16_zero();
-    int64_t whole = n / 16 * 16;
-    for (int64_t i = 0; i < whole; i += 16) sum = v16_add(sum, v16_exp(v16_sub(v16_load(x + i), s)));
-    if (whole < n) {
-        float last[16];
-        v16_store(last, v16_set1(-INFINITY));
-        memcpy(last, x + whole, (size_t)(n - whole) * sizeof *last);
-        sum = v16_add(sum, v16_exp(v16_sub(v16_load(last), s)));
-    }
+    for (int64_t i = 0; i < n; i += 16) sum = v16_add(sum, v16_exp(v16_sub(head_load(n, x, i), s)));
     return v16_fold_add(sum);
 }
 
 /* The block of tokens first .. first + n - 1 joins the row's state. */
 static void head_block(int64_t n, const float *x, int64_t first, int32_t target, head_stat_t *stat) {
-    top2_t top = {v16_set1(-INFINITY), v16_set1(-INFINITY), v16i_set1(0)};
-    v16i id = v16i_add(v16i_set1((int32_t)first), v16i_index()), step = v16i_set1(16);
-    int64_t whole = n / 16 * 16;
-    for (int64_t i = 0; i < whole; i += 16, id = v16i_add(id, step)) top2_add(&top, v16_load(x + i), id);
-    if (whole < n) {
-        float last[16];
-        v16_store(last, v16_set1(-INFINITY));
-        memcpy(last, x + whole, (size_t)(n - whole) * sizeof *last);
-        top2_add(&top, v16_load(last), id);
-    }
+    top2_t top = top2_of(n, x, first);
     float max = v16_fold_max(top.first);
     ref_head_join(max, head_sum(n, x, max == -INFINITY ? 0.0f : max), stat);
-    top2_join(&top, stat);
-    if (target >= 0) stat->rank += head_rank(n, x, first, target, stat->logit_target);
+    top2_join(&top, max, stat);
+    if (target < 0) return;
+    int64_t smaller = target - first;
+    stat->rank += head_rank(n, x, smaller < 0 ? 0 : smaller > n ? n : smaller, stat->logit_target);
 }
 
 static void simd_head_row(int64_t vocab, const float *logits, int32_t target, head_stat_t *stat) {
