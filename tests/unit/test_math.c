@@ -190,6 +190,30 @@ static void test_vector_tails(void **state) {
     }
 }
 
+/* Every length; a NaN is found, since nothing says that it is below its limit. */
+static void test_find_above(void **state) {
+    (void)state;
+    const char *const names[] = {"reference", "avx2", "avx512"};
+    float x[70], limit[70];
+    tensor_fill_normal(10, 0, 70, 1.0f, x);
+    tensor_fill_normal(11, 0, 70, 1.0f, limit);
+    x[5] = nan_value, x[33] = infinity, limit[34] = infinity, x[40] = 1.5f, limit[40] = 1.75f; // equal with the shift
+    for (int v = 0; v < 3; v++) {
+        const tensor_ops_t *ops = tensor_kernels(names[v]);
+        if (!ops) continue;
+        for (int64_t n = 0; n <= 70; n++) {
+            int32_t at[71];
+            int64_t found = 0;
+            at[n] = -7;
+            int64_t said = ops->find_above(n, x, 0.25f, limit, at);
+            for (int32_t i = 0; i < n; i++)
+                if (i == 5 || i == 40 || (i != 34 && x[i] + 0.25f >= limit[i])) assert_int_equal(at[found++], i);
+            assert_int_equal(said, found);
+            assert_true(found == n || at[n] == -7);
+        }
+    }
+}
+
 static void test_normal_numbers(void **state) {
     (void)state;
     enum { N = 1 << 18 };
@@ -246,8 +270,8 @@ int main(void) {
         cmocka_unit_test(test_gelu_grad_bound), cmocka_unit_test(test_special_values),
         cmocka_unit_test(test_gelu_golden),     cmocka_unit_test(test_double_bounds),
         cmocka_unit_test(test_vector_forms),    cmocka_unit_test(test_vector_tails),
-        cmocka_unit_test(test_normal_numbers),  cmocka_unit_test(test_is_finite),
-        cmocka_unit_test(test_rotary_table),
+        cmocka_unit_test(test_find_above),      cmocka_unit_test(test_normal_numbers),
+        cmocka_unit_test(test_is_finite),       cmocka_unit_test(test_rotary_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
