@@ -1,14 +1,19 @@
 /* The training loop on any number of ranks: the printed lines, hashes of the weights among them, are the same for all.
  *     test_train             all checks
  *     test_train run DIR     trains in DIR until it is done, saving after every step, and prints the hashes (for
- *                            tests/cli/train_kill.sh, which kills it in between) */
+ *                            tests/cli/train_kill.sh, which kills it in between)
+ *     test_train peer DIR    writes the checkpoint DIR/start and its batches, DIR/batches.csv, and trains (for
+ *                            tests/peers/train.py, which does the same with PyTorch) */
+#include "base/csv.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/train.h"
+#include "model/windows.h"
 #include "par/par.h"
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -170,6 +175,87 @@ static void test_overfit(const char *dir) {
     tokens_close(corpus);
 }
 
+// --- against PyTorch ------------------------------------------------------------------------------------------------
+
+/* Ten steps, the last one with 11 of 16 windows; one of the corpus' windows is padded. */
+static train_t peer_run(void) {
+    train_t spec = short_run();
+    spec.epochs = 3.3;
+    return spec;
+}
+
+/* One row a window, in training order: the step, then tokens and targets. */
+static int write_batches(const char *path, const train_t *spec, tokens_t *corpus) {
+    int32_t tokens[CONTEXT], targets[CONTEXT];
+    windows_t *w;
+    file_out_t *out;
+    const int64_t windows = (int64_t)floor(spec->epochs * (double)windows_in(tokens_count(corpus), CONTEXT) + 0.5);
+    TRY(windows_open(corpus, CONTEXT, spec->seed, &w));
+    TRY(file_out_open(path, &out));
+    for (int64_t i = 0; i < windows; i++) {
+        TRY(windows_read(w, windows_at(w, i), tokens, targets));
+        TRY(file_out_print(out, "%lld", (long long)(i / spec->batch + 1)));
+        for (int64_t j = 0; j < CONTEXT; j++) TRY(file_out_print(out, ",%d", (int)tokens[j]));
+        for (int64_t j = 0; j < CONTEXT; j++) TRY(file_out_print(out, ",%d", (int)targets[j]));
+        TRY(file_out_print(out, "\n"));
+    }
+    windows_close(w);
+    return file_out_commit(out);
+}
+
+static int write_peer(const char *dir, tokens_t *corpus) {
+    char path[400];
+    const train_t spec = peer_run();
+    result_t r;
+    if (par_rank() == 0) {
+        model_t *model = make_model();
+        snprintf(path, sizeof path, "%s/start", dir);
+        TRY(dir_make(path));
+        TRY(model_save(model, path, NULL));
+        snprintf(path, sizeof path, "%s/batches.csv", dir);
+        TRY(write_batches(path, &spec, corpus));
+        model_free(model);
+    }
+    train(&spec, corpus, dir, &r);
+    return 0;
+}
+
+/* Largest difference of the losses, and relative one of the gradients' norms, to those of the golden file. */
+static int compare_golden(const char *ours, const char *golden, double *loss, double *norm) {
+    csv_t a, b;
+    TRY(csv_read(ours, &a));
+    TRY(csv_read(golden, &b));
+    int32_t at[2][2];
+    TRY(csv_column(&a, "loss", &at[0][0]) || csv_column(&a, "grad_norm", &at[0][1]));
+    TRY(csv_column(&b, "loss", &at[1][0]) || csv_column(&b, "grad_norm", &at[1][1]));
+    if (a.rows != b.rows || a.rows < 10)
+        return err_set("%s: %lld rows, not those of %s", ours, (long long)a.rows, golden);
+    *loss = *norm = 0;
+    for (int64_t i = 0; i < a.rows; i++) {
+        *loss = fmax(*loss, fabs(atof(csv_at(&a, i, at[0][0])) - atof(csv_at(&b, i, at[1][0]))));
+        *norm = fmax(*norm, fabs(atof(csv_at(&a, i, at[0][1])) / atof(csv_at(&b, i, at[1][1])) - 1));
+    }
+    csv_free(&a);
+    csv_free(&b);
+    return 0;
+}
+
+static void test_peer(tokens_t *corpus, const char *dir) {
+    char path[400], ours[500], golden[400];
+    double loss = 1, norm = 1;
+    result_t r;
+    const train_t spec = peer_run();
+    make_dir(path, sizeof path, dir, "peer");
+    train(&spec, corpus, path, &r);
+    snprintf(ours, sizeof ours, "%s/loss.csv", path);
+    snprintf(golden, sizeof golden, "%s/tests/golden/train.csv", getenv("ROOT") ? getenv("ROOT") : ".");
+    if (par_rank() == 0 && compare_golden(ours, golden, &loss, &norm) != 0) fprintf(stderr, "%s\n", err_text());
+    par_broadcast(&loss, sizeof loss, 0);
+    par_broadcast(&norm, sizeof norm, 0);
+    verdict("losses of ten steps are PyTorch's", loss < 1e-5);
+    verdict("norms of ten gradients are PyTorch's", norm < 1e-4);
+}
+
 static void test_refusals(tokens_t *corpus, const char *dir) {
     char path[400];
     model_t *model = make_model();
@@ -232,17 +318,25 @@ static void scratch_folder(char *dir, size_t size) {
     par_broadcast(dir, size, 0);
 }
 
+static void run_to_the_end(tokens_t *corpus, const char *dir) {
+    result_t r;
+    train_t spec = short_run();
+    spec.epochs = 7;
+    spec.save_every = 1e-9;
+    train(&spec, corpus, dir, &r);
+    if (par_rank() == 0) printf("weights %s, loss.csv %s\n", r.weights, r.losses);
+}
+
 int main(int argc, char **argv) {
     char dir[300];
-    result_t r, whole;
+    result_t whole;
     par_init(&argc, &argv);
     if (argc == 3) {
         tokens_t *corpus = make_corpus(argv[2], "corpus", 60, 99);
-        train_t spec = short_run();
-        spec.epochs = 7;
-        spec.save_every = 1e-9;
-        train(&spec, corpus, argv[2], &r);
-        if (par_rank() == 0) printf("weights %s, loss.csv %s\n", r.weights, r.losses);
+        if (strcmp(argv[1], "run") == 0)
+            run_to_the_end(corpus, argv[2]);
+        else
+            must(write_peer(argv[2], corpus));
         tokens_close(corpus);
         par_finalize();
         return 0;
@@ -252,6 +346,7 @@ int main(int argc, char **argv) {
     tokens_t *corpus = make_corpus(dir, "corpus", 60, 99);
     test_bits(corpus, dir, &whole);
     test_overfit(dir);
+    test_peer(corpus, dir);
     test_refusals(corpus, dir);
     test_interruptions(corpus, dir, &whole);
     tokens_close(corpus);
