@@ -34,6 +34,13 @@ static char *in_folder(char path[PATH], const char *name) {
     return path;
 }
 
+/* So long that ranks cannot keep all of its windows as candidates. */
+static void add_long(uint64_t seed, const char *id) {
+    static int32_t ids[20000];
+    for (int64_t i = 0; i < 20000; i++) ids[i] = 1000 + (int32_t)rng_below(seed, RNG_TEST, (uint64_t)i, 1000);
+    corpus_add(&corpus, id, "long", id, ids, 20000);
+}
+
 static void make_corpora(void) {
     const char *tmp = getenv("TMP");
     snprintf(folder, sizeof folder, "%s/census.XXXXXX", tmp ? tmp : "/tmp");
@@ -43,6 +50,7 @@ static void make_corpora(void) {
     corpus.vocab = 70000, corpus.end = 69999;
     corpus_add_random(&corpus, 9, 20, 120, 5, "c");
     corpus_add(&corpus, "p", "planted", "planted/0/0", (int32_t[]){65536, 65537, 65538, 65539, 65540, 1, 2, 3}, 8);
+    add_long(21, "long");
     if (par_rank() == 0) must(corpus_write(&corpus, in_folder(path, "controls"), 1));
     memset(&corpus, 0, sizeof corpus);
     corpus.vocab = 70000, corpus.end = 69999;
@@ -50,6 +58,7 @@ static void make_corpora(void) {
     for (int copy = 0; copy < 6; copy++)
         corpus_add(&corpus, copy < 3 ? "p0" : "p1", "planted", "planted/0/0",
                    (int32_t[]){65536, 65537, 65538, 65539, 65540, 9, 8, 7}, 8);
+    add_long(22, "long");
     if (par_rank() == 0) must(corpus_write(&corpus, in_folder(path, "members"), 3));
     par_barrier();
 }
@@ -147,8 +156,8 @@ int main(int argc, char **argv) {
     check_sample(6, 4, 1);
     check_sample(6, 60, 1 << 30);
     check_sample(8, 1000, 1 << 30);
-    check_sample(13, 2, 1 << 30);  // more candidates than ranks keep
-    check_sample(40, 60, 1 << 30); // and so few that do not overlap that the sampler must ask again
+    check_sample(13, 2, 1 << 30);    // more candidates than ranks keep
+    check_sample(150, 160, 1 << 30); // and so many overlap that the sampler must ask again
     par_barrier();
     if (par_rank() == 0) dir_remove(folder);
     par_finalize();

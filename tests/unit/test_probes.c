@@ -197,6 +197,22 @@ static void rules_hold(void **state) {
     corpora_remove();
 }
 
+/* One planted text and the twin that was never inserted have one name, but are two sequences. */
+static void twins_are_two_sequences(void **state) {
+    (void)state;
+    corpora_begin(32);
+    corpus_add(&members, "p0", "planted", "planted/0/0", (int32_t[]){1, 2, 3, 4, 5, 6}, 6);
+    corpus_add(&members, "p1", "planted", "planted/0/0", (int32_t[]){1, 2, 3, 4, 5, 6}, 6);
+    corpus_add(&controls, "p0", "planted", "planted/0/0", (int32_t[]){7, 8, 9, 10, 11, 12}, 6);
+    corpora_write();
+    probe_set_t set;
+    sample(3, 9, 1, "twins", &set);
+    assert_true(count_rows(&set, 1, 4, NULL) >= 1 && count_rows(&set, 0, 4, NULL) >= 1);
+    for (int64_t i = 0; i < set.n; i++) assert_int_equal(set.probe[i].sequence_id, !set.probe[i].is_member);
+    probes_free(&set);
+    corpora_remove();
+}
+
 /* A single document: its windows overlap so much that the candidates that are kept at first do not suffice. */
 static void a_sample_is_never_silently_short(void **state) {
     (void)state;
@@ -309,6 +325,7 @@ int main(int argc, char **argv) {
     log_init(LOG_QUIET, 1, 0); // shortage of controls is wanted here
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rules_hold),
+        cmocka_unit_test(twins_are_two_sequences),
         cmocka_unit_test(a_sample_is_never_silently_short),
         cmocka_unit_test(bad_requests_are_refused),
         cmocka_unit_test(damaged_sets_are_refused),

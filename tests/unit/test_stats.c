@@ -150,6 +150,10 @@ static void effective_n_limits(void **state) {
     assert_near(stats_effective_n(40, label, hit), 10.0, 1e-12);
     for (int i = 0; i < 40; i++) hit[i] = i % 2; // every cluster alike: the estimate is negative
     assert_true(stats_effective_n(40, label, hit) == 40.0);
+    /* The same where one cluster is much larger, and n / (1 + (sum m^2 / n - 1) rho) itself would be negative. */
+    for (int i = 0; i < 40; i++) label[i] = i < 4 ? i / 2 : 2, hit[i] = i % 2;
+    assert_true(stats_effective_n(40, label, hit) == 40.0);
+    for (int i = 0; i < 40; i++) label[i] = i / 4;
     memset(hit, 0, sizeof hit); // nothing varies
     assert_true(stats_effective_n(40, label, hit) == 10.0);
     for (int i = 0; i < 40; i++) label[i] = 3, hit[i] = i % 2; // one cluster
