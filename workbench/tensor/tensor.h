@@ -79,7 +79,8 @@ typedef struct tensor_ops {
 
     /* Causal attention of n new positions that stand at the end of kv (already appended): query i sees the first
      * kv->length - n + i + 1 positions. q, out (n, heads * head_size); kv->heads divides heads (grouped queries).
-     * out = (sum_j exp(s_j - max) v_j) / (sum_j exp(s_j - max)), s = scale * (q . k). */
+     * out = (sum_j exp(s_j - max) v_j) / (sum_j exp(s_j - max)) + 0, s = scale * (q . k). Equal bits however the
+     * positions were fed: whole, in pieces, one by one (ref_attention.c says why). */
     void (*attention)(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
                       float *out, int64_t ldo, float *scratch);
     /* Gradient of the same for a whole sequence of n positions (no cache): q, k, v, out, dout, dq, dk, dv all
@@ -89,10 +90,12 @@ typedef struct tensor_ops {
                            float *dq, float *dk, float *dv, int64_t ld_dqkv, float *scratch);
 
     /* Head over column blocks, never a logits matrix: for each row of h (m, d), the statistics of logits = h W^T, with
-     * W (vocab, d) packed. target (m) may hold -1: then rank, logit_target and margin are of the argmax. */
+     * W (vocab, d) packed. target (m) may hold -1: then rank, logit_target and margin are of the argmax. A logit of
+     * -infinity is a token of probability 0; a NaN or +infinity anywhere makes lse NaN. */
     void (*head)(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, const float *packed,
                  const int32_t *target, head_stat_t *stat, float *scratch);
-    /* The same from a stored row of logits: equal bits when the logits have equal bits. */
+    /* The same from a stored row of logits: equal bits when the logits have equal bits (as those of this table's own
+     * gemm have; those of OpenBLAS have not). */
     void (*head_row)(int64_t vocab, const float *logits, int32_t target, head_stat_t *stat);
 
     /* Cross-entropy of m rows of logits (m, vocab): loss[i] = lse - logit_target; logits become their gradient times
