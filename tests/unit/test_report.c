@@ -337,7 +337,7 @@ static void test_page(void **state) {
     assert_null(strstr(page, "<script"));
     assert_null(strstr(page, "http-equiv"));
     assert_int_equal(count(page, "<div class=\"probe\">"), 7);
-    /* Probe 11 has one copy and was extracted by large, bare, at 16 tokens: T is 4, so it was not; probe 0 was. */
+    assert_int_equal(count(page, "probe 0, "), 1);
     assert_non_null(strstr(page, "probe 0, doc &lt;0&gt;, &quot;x&quot;: 1 copy in 1 document, <b>extracted</b>"));
     assert_non_null(strstr(page, "00:&lt;i&gt;&amp;\xC3\xA9 abcdef<span class=\"hit\">ghijklmn</span>"));
     assert_non_null(strstr(page, ": control, never trained on, <b>extracted</b>"));
@@ -382,24 +382,32 @@ static void test_summary(void **state) {
     mem_free(expected);
 }
 
-/* One model without controls: rates keep their intervals, net is empty, figures of one point vanish. */
+static void assert_no_fit_of_parameters(int64_t rows) {
+    csv_t fits;
+    ok(csv_read(scratch("results/fits.csv"), &fits));
+    for (int64_t i = 0; i < fits.rows; i++) assert_string_not_equal(csv_at(&fits, i, 2), "parameters");
+    assert_int_equal(fits.rows, rows);
+    csv_free(&fits);
+}
+
+/* Two models make no line, one model no figure; and a name of a model may hold anything. */
 static void test_small_study(void **state) {
     (void)state;
     report_t one = report;
+    one.n_cells = 2 * ARMS;
+    ok(report_tables(&one));
+    assert_no_fit_of_parameters(8);
     report_cell_t cell = cells[0];
     cell.model = "a \"b\", <c> & d_e^f";
     one.n_cells = 1;
     one.cell = &cell;
     ok(report_tables(&one));
-    csv_t rates, fits;
+    csv_t rates;
     ok(csv_read(scratch("results/rates.csv"), &rates));
     assert_int_equal(rates.rows, CONTEXTS * BUCKETS);
     assert_string_equal(csv_at(&rates, 0, 0), cell.model);
     csv_free(&rates);
-    ok(csv_read(scratch("results/fits.csv"), &fits));
-    for (int64_t i = 0; i < fits.rows; i++) assert_string_not_equal(csv_at(&fits, i, 2), "parameters");
-    assert_int_equal(fits.rows, 4);
-    csv_free(&fits);
+    assert_no_fit_of_parameters(4);
     if (!has_gnuplot()) skip();
     ok(report_figures(&one));
     assert_int_equal(file_exists(scratch("results/figures/parameters.svg")), 0);
