@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "index/census.h"
+#include "index/choose.h"
 #include "index/probes.h"
 #include "par/par.h"
 #include <stdio.h>
@@ -120,6 +121,41 @@ static void check_refusal(void) {
     tokens_close(tokens);
 }
 
+/* 3000 made-up windows of three classes (one of them small), spread over ranks by their fingerprints. */
+static void gather_made_up(int64_t keep, choice_t *choice) {
+    candidates_t *candidates;
+    must(candidates_create(4, keep, 5, &candidates));
+    for (int64_t i = 0; i < 3000; i++) {
+        census_window_t window = {.first = i, .occurrences = 1, .documents = 1};
+        window.fingerprint = (hash_t){rng_u64(1, RNG_TEST, (uint64_t)i), rng_u64(2, RNG_TEST, (uint64_t)i)};
+        if (window.fingerprint.hi % (uint64_t)par_size() != (uint64_t)par_rank()) continue;
+        must(candidates_add(candidates, i < 20 ? 3 : i % 2, &window)); // class 2 stays empty
+    }
+    must(candidates_gather(candidates, choice));
+    candidates_free(candidates);
+}
+
+/* What ranks keep, put together, is the beginning of the order of all, at least as much as was asked for. */
+static void check_candidates(int64_t keep) {
+    choice_t all, choice;
+    gather_made_up(10000, &all);
+    gather_made_up(keep, &choice);
+    int ok = 1;
+    for (int64_t class = 0; class < 4; class ++) {
+        int64_t n = choice.first[class + 1] - choice.first[class], total = all.first[class + 1] - all.first[class];
+        const candidate_t *c = choice.candidate + choice.first[class], *a = all.candidate + all.first[class];
+        ok &= all.complete[class] && choice.complete[class] == (n == total) && n >= (keep < total ? keep : total);
+        for (int64_t i = 0; i < n && i < total; i++) ok &= c[i].window.first == a[i].window.first;
+        for (int64_t i = 1; i < total; i++) ok &= a[i - 1].key < a[i].key;
+    }
+    ok &= all.first[4] == 3000 && all.first[3] - all.first[2] == 0 && all.first[4] - all.first[3] == 20;
+    char name[80];
+    snprintf(name, sizeof name, "candidates: the first %lld of each class, in order", (long long)keep);
+    verdict(name, ok);
+    choice_free(&all);
+    choice_free(&choice);
+}
+
 static void check_sample(int64_t length, int64_t per_bucket, int64_t memory) {
     char members[PATH], controls[PATH], dir[PATH], path[PATH], text[HASH_TEXT], name[128];
     static const char *const files[] = {"census.csv", "probes.csv", "probes.tokens"};
@@ -153,6 +189,7 @@ int main(int argc, char **argv) {
         check_census(length, 1 << 30);
     }
     check_refusal();
+    for (int64_t keep = 1; keep < 3000; keep = 5 * keep + 1) check_candidates(keep);
     check_sample(6, 4, 1);
     check_sample(6, 60, 1 << 30);
     check_sample(8, 1000, 1 << 30);
