@@ -11,22 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CORPUS_DOCUMENTS = 512, CORPUS_TOKENS = 1 << 18 };
+enum { CORPUS_DOCUMENTS = 512, CORPUS_TOKENS = 1 << 18, CORPUS_NAME = 64 };
 
 typedef struct {
     int32_t vocab, end;
     int64_t documents, count; // count: tokens, end tokens included
     int64_t first[CORPUS_DOCUMENTS], length[CORPUS_DOCUMENTS];
-    char name[CORPUS_DOCUMENTS][3][32]; // id, source, family
+    char name[CORPUS_DOCUMENTS][3][CORPUS_NAME]; // id, source, family
     int32_t token[CORPUS_TOKENS];
 } corpus_t;
 
 static inline void corpus_add(corpus_t *c, const char *id, const char *source, const char *family, const int32_t *ids,
                               int64_t n) {
     if (c->documents == CORPUS_DOCUMENTS || c->count + n + 1 > CORPUS_TOKENS) abort();
-    snprintf(c->name[c->documents][0], 32, "%s", id);
-    snprintf(c->name[c->documents][1], 32, "%s", source);
-    snprintf(c->name[c->documents][2], 32, "%s", family);
+    snprintf(c->name[c->documents][0], CORPUS_NAME, "%s", id);
+    snprintf(c->name[c->documents][1], CORPUS_NAME, "%s", source);
+    snprintf(c->name[c->documents][2], CORPUS_NAME, "%s", family);
     c->first[c->documents] = c->count;
     c->length[c->documents++] = n;
     if (n > 0) memcpy(c->token + c->count, ids, (size_t)n * sizeof *ids);
@@ -49,7 +49,7 @@ static inline void corpus_add_random(corpus_t *c, uint64_t seed, int64_t documen
             memcpy(ids + n, c->token + c->first[from], (size_t)copied * sizeof *ids);
             n += copied;
         }
-        char id[32], source[32];
+        char id[CORPUS_NAME], source[CORPUS_NAME];
         snprintf(id, sizeof id, "%s%lld", prefix, (long long)d);
         snprintf(source, sizeof source, "source%lld", (long long)(d % 3));
         corpus_add(c, id, source, id, ids, n);

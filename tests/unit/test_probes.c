@@ -160,7 +160,7 @@ static int64_t count_common(const probe_set_t *a, const probe_set_t *b) {
 static void add_planted(void) {
     for (int32_t text = 0; text < 4; text++) {
         int32_t ids[40];
-        char id[32], family[32];
+        char id[64], family[32];
         snprintf(family, sizeof family, "planted/0/%d", text);
         for (int copy = 0; copy < 4; copy++) {
             for (int32_t i = 0; i < 40; i++)
