@@ -1,0 +1,85 @@
+/* The duplicate census on one rank: tokens/s for windows of 64 and 512 tokens, with room for everything and in rounds,
+ * as a share of the bare pass (decoding frames and rolling the fingerprints), which nothing can beat. The corpus is
+ * made up: documents of 1000 tokens of skewed frequency, a quarter of them copies of earlier ones. The aim is 5 M
+ * tokens/s. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "index/census.h"
+#include "index/windows.h"
+#include "par/par.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DOCUMENTS = 8000, LENGTH = 1000, VOCAB = 32768 };
+
+static void must(int rc) {
+    if (rc != 0) par_fail();
+}
+
+/* Token i of a document: small ids are frequent. */
+static int32_t token(uint64_t document, uint64_t i) {
+    uint64_t draw = rng_u64(1, RNG_TEST, document * LENGTH + i);
+    return (int32_t)((draw & (VOCAB - 2)) >> (draw >> 61)); // never the end token
+}
+
+static void make_corpus(const char *dir) {
+    static int32_t ids[LENGTH];
+    shard_out_t *out;
+    must(dir_make(dir));
+    must(shard_out_open(dir, "0", VOCAB, VOCAB - 1, &out));
+    for (uint64_t d = 0; d < DOCUMENTS; d++) {
+        char name[32];
+        snprintf(name, sizeof name, "%d", (int)d);
+        uint64_t text = d % 4 == 3 ? (uint64_t)rng_below(2, RNG_TEST, d, (int64_t)d) : d;
+        for (uint64_t i = 0; i < LENGTH; i++) ids[i] = token(text, i);
+        must(shard_out_add(out, name, "", name, ids, LENGTH));
+    }
+    must(shard_out_commit(out));
+    must(tokens_seal(dir));
+}
+
+static int nothing(void *user, const windows_run_t *run) {
+    *(uint64_t *)user += run->fingerprint[run->count - 1].lo;
+    return 0;
+}
+
+static double rate_of_pass(tokens_t *corpus, int64_t length) {
+    uint64_t sum = 0;
+    double start = clock_wall();
+    must(windows_scan(corpus, length, nothing, &sum));
+    return (double)tokens_count(corpus) / (clock_wall() - start);
+}
+
+static double rate_of_census(tokens_t *corpus, int64_t length, int64_t memory) {
+    census_t census;
+    double start = clock_wall();
+    must(census_run(corpus, length, memory, NULL, NULL, &census));
+    return (double)tokens_count(corpus) / (clock_wall() - start);
+}
+
+int main(int argc, char **argv) {
+    if (par_init(&argc, &argv) != 0) return 1;
+    log_init(LOG_WARN, 1, 0);
+    const char *tmp = getenv("TMPDIR");
+    char dir[256];
+    snprintf(dir, sizeof dir, "%s/bench-census.XXXXXX", tmp ? tmp : "/tmp");
+    if (!mkdtemp(dir)) must(err_set("%s: cannot be made", dir));
+    make_corpus(dir);
+    tokens_t *corpus;
+    must(tokens_open(dir, &corpus));
+    printf("duplicate census, one rank, %.1f M tokens (aim: 5 M tokens/s)\n", (double)tokens_count(corpus) / 1e6);
+    printf("%8s %10s %14s %14s %8s\n", "window", "memory MB", "pass Mtok/s", "census Mtok/s", "share");
+    for (int64_t length = 64; length <= 512; length *= 8)
+        for (int64_t memory = INT64_C(1) << 32; memory >= 1 << 26; memory >>= 3) {
+            double pass = rate_of_pass(corpus, length), census = rate_of_census(corpus, length, memory);
+            printf("%8lld %10.0f %14.1f %14.1f %7.0f%%\n", (long long)length, (double)memory / 1e6, pass / 1e6,
+                   census / 1e6, 100.0 * census / pass);
+        }
+    tokens_close(corpus);
+    dir_remove(dir);
+    par_finalize();
+    return 0;
+}
