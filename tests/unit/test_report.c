@@ -420,12 +420,53 @@ static void test_small_study(void **state) {
     ok(report_page(&one));
 }
 
+/* The members alone: net and the rate of the controls are empty, and nothing is fitted to net. */
+static void test_without_controls(void **state) {
+    (void)state;
+    enum { N = BUCKETS * MEMBERS };
+    file_map_t map;
+    ok(dir_make(scratch("members")));
+    ok(file_map(scratch("probes/probes.csv"), &map));
+    const char *control = memmem(map.data, map.size, "\n36,", 4);
+    ok(file_write(scratch("members/probes.csv"), map.data, (size_t)(control + 1 - (const char *)map.data)));
+    file_unmap(&map);
+    ok(file_map(scratch("probes/probes.tokens"), &map));
+    ok(file_write(scratch("members/probes.tokens"), map.data, N * LENGTH * sizeof(int32_t)));
+    file_unmap(&map);
+    record_t record[CONTEXTS * N];
+    for (int c = 0; c < CONTEXTS; c++)
+        for (int i = 0; i < N; i++) record[c * N + i] = make_record(0, 0, c, i);
+    report_t members = report;
+    report_cell_t cell = {"small", 1000, "bare", scratch("members/records.bin")};
+    ok(file_write(cell.records_path, record, sizeof record));
+    members.probes_dir = scratch("members");
+    members.n_cells = 1;
+    members.cell = &cell;
+    ok(report_tables(&members));
+    csv_t rates, fits;
+    ok(csv_read(scratch("results/rates.csv"), &rates));
+    static const char *const empty[] = {"control_rate", "net", "net_lo", "net_hi"};
+    for (int i = 0; i < 4; i++) {
+        int32_t column;
+        ok(csv_column(&rates, empty[i], &column));
+        assert_string_equal(csv_at(&rates, 1, column), "");
+    }
+    csv_free(&rates);
+    ok(csv_read(scratch("results/fits.csv"), &fits));
+    assert_int_equal(fits.rows, 2);
+    for (int64_t i = 0; i < fits.rows; i++) assert_string_equal(csv_at(&fits, i, 1), "rate");
+    csv_free(&fits);
+    if (!has_gnuplot()) skip();
+    ok(report_figures(&members));
+    ok(report_page(&members));
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),      cmocka_unit_test(test_damaged_records),
         cmocka_unit_test(test_figures),     cmocka_unit_test(test_gnuplot_fails),
         cmocka_unit_test(test_page),        cmocka_unit_test(test_summary),
-        cmocka_unit_test(test_small_study),
+        cmocka_unit_test(test_small_study), cmocka_unit_test(test_without_controls),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, make_study, scratch_remove);

@@ -69,7 +69,7 @@ static double find_top(const curves_t *curves, double alpha) {
 
 /* label_y[curve]: the rate at the curve's end, then moved so that neighbours keep `gap`. */
 static void place_labels(const curves_t *curves, double top, double *label_y, int32_t *order) {
-    double gap = 0.062 * top;
+    double gap = 0.066 * top;
     int32_t n = 0;
     for (int64_t i = 0; i < curves->n_points; i++) {
         if (!is_last(curves, i)) continue;
