@@ -17,6 +17,7 @@
 #include "text/pretoken.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_parts.h"
+#include "text/utf8.h"
 #include <cmocka.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -105,6 +106,43 @@ static void test_byte_alphabet(void **state) {
     assert_int_equal(order[0], '!');
     assert_int_equal(order[94], 0xA1);
     assert_int_equal(order[255], 0xAD);
+}
+
+static void test_utf8(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int32_t code; // -1: the first byte is not valid
+        size_t bytes;
+    } want[] = {{"a", 'a', 1},
+                {"\x7f", 0x7f, 1},
+                {"\xc2\x80", 0x80, 2},
+                {"\xdf\xbf", 0x7ff, 2},
+                {"\xe0\xa0\x80", 0x800, 3},
+                {"\xed\x9f\xbf", 0xd7ff, 3},
+                {"\xee\x80\x80", 0xe000, 3},
+                {"\xf0\x90\x80\x80", 0x10000, 4},
+                {"\xf4\x8f\xbf\xbf", 0x10ffff, 4},
+                {"\x80", -1, 1},
+                {"\xc1\xbf", -1, 1},
+                {"\xe0\x85\x83", -1, 1},
+                {"\xed\xa0\x80", -1, 1},
+                {"\xf0\x8f\xbf\xbf", -1, 1},
+                {"\xf4\x90\x80\x80", -1, 1},
+                {"\xf5\x80\x80\x80", -1, 1},
+                {"\xe2\x82", -1, 1},
+                {"\xe2\x82z", -1, 1},
+                {"\xff", -1, 1}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        const uint8_t *text = (const uint8_t *)want[i].text;
+        int32_t code;
+        uint8_t back[4];
+        assert_int_equal(utf8_next(text, 0, strlen(want[i].text), &code), want[i].bytes);
+        assert_int_equal(code, want[i].code);
+        if (code < 0) continue;
+        assert_int_equal(utf8_write(code, back), want[i].bytes);
+        assert_memory_equal(back, text, want[i].bytes);
+    }
 }
 
 static void test_golden_k(void **state) {
@@ -220,6 +258,7 @@ static void test_nfc(void **state) {
               "e\xff\u0301\u00e9\xc3");                                 // nothing joins across invalid bytes
     check_nfc("a\u05b0\u0315\u0300\u05ae", "\u00e0\u05b0\u05ae\u0315"); // marks in canonical order
     check_nfc("e\u07fd\u0323", "e\u07fd\u0323");                        // a mark younger than Unicode 9
+    check_nfc("e\u07fd\u05b0", "e\u07fd\u05b0");
     check_nfc("\U00011935\U00011930", "\U00011935\U00011930");
 }
 
@@ -292,6 +331,31 @@ static void test_merges_equal_definition(void **state) {
     int64_t n;
     assert_int_equal(bpe_encode(bpe, (const uint8_t *)"abz", 3, (int32_t[3]){0}, &n), -1);
     assert_non_null(strstr(err_text(), "0x7A"));
+    bpe_free(bpe);
+}
+
+/* Words of every length that differ in one byte only, each place in turn: the cache must tell them apart. */
+static void test_cache_tells_words_apart(void **state) {
+    (void)state;
+    static const int32_t merge[] = {0, 0, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5}; // aa, aaaa, ...
+    enum { LONGEST = 36, MERGES = 4 };
+    int32_t byte_id[256], want[LONGEST], got[LONGEST];
+    for (int i = 0; i < 256; i++) byte_id[i] = i == 'a' ? 0 : i == 'b' ? 1 : -1;
+    bpe_t *bpe = bpe_create(byte_id, MERGES);
+    for (int64_t again, i = 0; i < MERGES; i++) {
+        ok(bpe_add_merge(bpe, merge[3 * i], merge[3 * i + 1], merge[3 * i + 2], &again));
+    }
+    for (int64_t n = 1; n < LONGEST; n++) {
+        for (int64_t place = 0; place <= n; place++) {
+            uint8_t word[LONGEST];
+            int64_t got_n;
+            for (int64_t i = 0; i < n; i++) want[i] = (word[i] = i == place ? 'b' : 'a') == 'b';
+            int64_t want_n = merge_naively(merge, MERGES, want, n);
+            ok(bpe_encode(bpe, word, (size_t)n, got, &got_n));
+            assert_int_equal(got_n, want_n);
+            assert_memory_equal(got, want, (size_t)got_n * sizeof *got);
+        }
+    }
     bpe_free(bpe);
 }
 
@@ -603,12 +667,19 @@ static void test_added_tokens(void **state) {
     check_ids(t, "\u00e9e\u0301", 5, (int32_t[]){6, 6}, 2);
     check_ids(t, "o\u0301", 3, (int32_t[]){7}, 1);
     check_ids(t, "a<|endoftext|><|endoftext|>b", 28, (int32_t[]){0, 8, 8, 1}, 4);
+    char *text;
+    size_t bytes;
+    ok(tokenizer_decode(t, (int32_t[]){7, 8, 2}, 3, &text,
+                        &bytes)); // 7 is not in the byte alphabet and stands for itself
+    assert_string_equal(text, "o\u0301<|endoftext|>ab");
+    mem_free(text);
     tokenizer_free(t);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_byte_alphabet),
+        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_golden_k),
         cmocka_unit_test(test_samples_20b),
         cmocka_unit_test(test_samples_small),
@@ -616,6 +687,7 @@ int main(void) {
         cmocka_unit_test(test_nfc),
         cmocka_unit_test(test_nfc_of_hostile_marks),
         cmocka_unit_test(test_merges_equal_definition),
+        cmocka_unit_test(test_cache_tells_words_apart),
         cmocka_unit_test(test_cache_never_shows),
         cmocka_unit_test(test_long_words),
         cmocka_unit_test(test_training_by_hand),
