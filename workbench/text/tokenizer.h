@@ -1,5 +1,17 @@
-/* Byte-level BPE tokenizers in the Hugging Face tokenizer.json format: trained here or loaded, encode and decode
- * identical to the `tokenizers` library for the features we accept; a feature we lack is named and refused. */
+/* Byte-level BPE tokenizers in the Hugging Face tokenizer.json format: trained here or loaded. Ids are those that the
+ * library `tokenizers` gives with add_special_tokens=False, for the features accepted; a feature we lack is named and
+ * refused.
+ *
+ * Accepted: model BPE with merges as "a b" or ["a", "b"], without dropout, unk_token, prefix, suffix, byte_fallback and
+ * ignore_merges; pre_tokenizer ByteLevel with its regex and without a prefix space; normalizer null or NFC;
+ * post_processor null or ByteLevel; decoder ByteLevel; added tokens without single_word, lstrip and rstrip.
+ *
+ * Differences from the library, none for valid text and a vocabulary of all bytes. Text that is not valid UTF-8, which
+ * it cannot take, is encoded as the bytes it is; each such byte is a character that is neither letter, number nor
+ * space. A byte for which the vocabulary has no token is an error, where the library drops it in silence (GPT-NeoX's
+ * lacks only bytes that valid UTF-8 never holds). Decoding gives the very bytes, where the library puts U+FFFD for
+ * invalid ones, and keeps special tokens. As in the library, an added token written in letters of the byte alphabet
+ * decodes to the bytes that these stand for. */
 #ifndef MEMPROBE_TOKENIZER_H
 #define MEMPROBE_TOKENIZER_H
 #include <stddef.h>
@@ -13,17 +25,24 @@ void tokenizer_free(tokenizer_t *tokenizer); // accepts NULL
 int32_t tokenizer_vocab(const tokenizer_t *t); // ids are 0 .. vocab-1
 int32_t tokenizer_end(const tokenizer_t *t);   // id of <|endoftext|>, -1 if it has none
 
-/* Appends the ids of text (UTF-8, bytes long) to *ids (mem_grow array). Invalid UTF-8 is encoded byte by byte. */
+/* Appends the ids of text (UTF-8, bytes long) to *ids (mem_grow array). Special tokens written out in the text become
+ * their ids, as in the library. Linear time but for O(n log n) in the length of a word. Changes the cache in t only:
+ * one thread a tokenizer. */
 int tokenizer_encode(tokenizer_t *t, const char *text, size_t bytes, int32_t **ids, int64_t *n, int64_t *capacity);
 /* Text of n ids, NUL-terminated, *bytes long; mem_free. An id out of range is an error. */
 int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes);
 
 /* Training (Sennrich et al. 2016, on bytes as GPT-2). Feed texts, then train to `vocab` entries: <|endoftext|> has id
- * 0, then the 256 bytes, then merges by falling count of the pair; ties: smaller left id, then smaller right id. */
+ * 0, then the 256 bytes in the order of the byte alphabet ('!' is 1), then merges by falling count of the pair; ties:
+ * smaller left id, then smaller right id. Overlapping occurrences of a pair count, as "aaa" holds "aa" twice. A text is
+ * split into pre-tokens as it is: added tokens are not cut out, nothing is normalized. This is what the library's
+ * BpeTrainer does with initial_alphabet=ByteLevel.alphabet() and that one special token. A text that gives fewer
+ * entries than asked for is an error that says how many it gives: a model is not to have rows that no text can reach.
+ */
 typedef struct bpe_trainer bpe_trainer_t;
 bpe_trainer_t *bpe_trainer_create(void);
 int bpe_trainer_add(bpe_trainer_t *trainer, const char *text, size_t bytes);
-int bpe_trainer_merge(bpe_trainer_t *trainer); // collective: words of all ranks on all ranks
+int bpe_trainer_merge(bpe_trainer_t *trainer); // collective: words of all ranks on all ranks; once, after the last add
 int bpe_trainer_write(bpe_trainer_t *trainer, int32_t vocab, const char *json_path); // local
 void bpe_trainer_free(bpe_trainer_t *trainer);
 
