@@ -47,7 +47,7 @@ endif
 # What the manifest says of the build; made again when the commit changes.
 $(BUILD)/workbench/base/manifest.o: CPPFLAGS += -DMEMPROBE_FLAGS='"$(strip $(CFLAGS))"' \
     -DMEMPROBE_COMMIT='"$(shell git describe --always --dirty 2>/dev/null || echo unknown)"'
-$(BUILD)/workbench/base/manifest.o: $(wildcard .git/logs/HEAD)
+$(BUILD)/workbench/base/manifest.o: $(wildcard $(shell git rev-parse --git-path logs/HEAD 2>/dev/null))
 
 # The rule of manifest.o stands first.
 .DEFAULT_GOAL := all

@@ -12,6 +12,11 @@
 
 extern char **environ;
 
+#ifdef __clang__
+static const char compiler[] = __VERSION__; // begins with the compiler's name
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
 #ifndef MEMPROBE_COMMIT
 #define MEMPROBE_COMMIT "unknown"
 #endif
@@ -27,7 +32,7 @@ static void set_text(json_t *object, const char *key, const char *text) {
 
 static json_t *describe_build(void) {
     json_t *build = json_object();
-    set_text(build, "compiler", __VERSION__);
+    set_text(build, "compiler", compiler);
     set_text(build, "flags", MEMPROBE_FLAGS);
     set_text(build, "commit", MEMPROBE_COMMIT);
     return build;
