@@ -8,6 +8,7 @@ DEV_PACKAGES = clang clang-format
 VERSION = 0.1
 CC      = gcc
 Q       = $(if $(V),,@)
+JOBS    = $(if $(findstring j,$(firstword -$(MAKEFLAGS))),,-j$(shell nproc))
 
 # --- what is built, and where: every combination of switches has its own folder -----------------------------------
 VARIANT := $(if $(filter-out gcc,$(CC)),-$(notdir $(CC)))$(if $(asan),-asan)$(if $(ubsan),-ubsan)$(if $(coverage),-coverage)$(if $(serial),-serial)$(if $(fuzz),-fuzz)
@@ -28,8 +29,8 @@ OPTIMISE  = $(if $(asan)$(ubsan)$(coverage),-O1 -g,-O3 -g)
 SANITISE  = $(if $(asan),-fsanitize=address) $(if $(ubsan),-fsanitize=undefined -fno-sanitize-recover=all) \
             $(if $(coverage),--coverage) $(if $(fuzz),-fsanitize=fuzzer-no-link)
 WARN      = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
-MPI_FLAGS = $(if $(serial),,$(shell mpicc --showme:compile 2>/dev/null))
-MPI_LIBS  = $(if $(serial),,$(shell mpicc --showme:link 2>/dev/null))
+MPI_FLAGS := $(if $(serial),,$(shell mpicc --showme:compile 2>/dev/null))
+MPI_LIBS  := $(if $(serial),,$(shell mpicc --showme:link 2>/dev/null))
 CPPFLAGS  = -Iworkbench -D_GNU_SOURCE $(patsubst -I%,-isystem %,$(MPI_FLAGS)) -DMEMPROBE_VERSION='"$(VERSION)"'
 CFLAGS    = -std=c17 $(OPTIMISE) -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-omit-frame-pointer $(WARN) $(SANITISE)
 LDLIBS    = -lopenblas -lgsl -lzstd -linih -ljansson -lutf8proc -lxxhash $(MPI_LIBS) -lm
@@ -58,11 +59,11 @@ FUZZ_SECONDS = 60
 all: $(PROGRAM) ## build the program
 
 demo: deps ## install what is missing, build, and run experiments/quickstart from text to figures
-	$(Q)$(MAKE) --no-print-directory all corpora/build/kjv.done
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all corpora/build/kjv.done
 	$(Q)experiments/quickstart/run.sh $(PROGRAM)
 
 test: deps ## install what is missing, build, and run every test
-	$(Q)$(MAKE) --no-print-directory all tests-built
+	$(Q)$(MAKE) --no-print-directory $(JOBS) all tests-built
 	$(Q)BUILD=$(BUILD) SERIAL=$(serial) tests/run.sh
 
 bench: all $(BENCHES) ## print the measured rates as shares of the machine's limits
@@ -72,7 +73,7 @@ peers: all $(PEERS) ## compare with the Python peers (their own virtual environm
 	$(Q)BUILD=$(BUILD) tests/peers/run.sh
 
 fuzz: ## run every fuzzer of foreign bytes for FUZZ_SECONDS (needs clang)
-	$(Q)$(MAKE) --no-print-directory CC=clang asan=1 ubsan=1 fuzz=1 fuzzers
+	$(Q)$(MAKE) --no-print-directory $(JOBS) CC=clang asan=1 ubsan=1 fuzz=1 fuzzers
 	$(Q)BUILD=build/out-clang-asan-ubsan-fuzz tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 deps: ## install missing Debian packages (as root or with sudo)

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 export BUILD=$(realpath "${BUILD:-build/out}") SHARED=${SHARED:-$(realpath -m ../shared)} ROOT=$PWD
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OPENBLAS_NUM_THREADS=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_base_warn_component_unused=0 OMPI_MCA_hwloc_base_binding_policy=none
+export LSAN_OPTIONS=suppressions=$PWD/tests/lsan.supp:print_suppressions=0
 export TMP=$(mktemp -d "${TMPDIR:-/tmp}/memprobe-test.XXXXXX")
 trap 'rm -rf "$TMP"' EXIT
 passed=0 failed=0 skipped=0
@@ -36,15 +37,14 @@ run() {
 
 run layers scripts/check_layers.sh
 run layers-can-fail tests/cli/helpers/layers_can_fail.sh
-if command -v clang-format >/dev/null; then
-    run format bash -c 'clang-format --dry-run --Werror $(git ls-files "*.c" "*.h")'
-fi
+run format tests/cli/helpers/format.sh
 for t in "$BUILD"/unit/test_*; do [ -x "$t" ] && run "unit/$(basename "$t")" "$t"; done
 for t in "$BUILD"/mpi/test_*; do
     [ -x "$t" ] && for n in $([ -n "${SERIAL:-}" ] && echo 1 || echo 1 2 3 5); do
         run "mpi/$(basename "$t") -n $n" tests/mpi/run_one.sh "$n" "$t"
     done
 done
+[ "$BUILD" = "$(realpath -m build/out)" ] && for t in tests/build/*.sh; do run "build/$(basename "$t" .sh)" bash "$t"; done
 for t in tests/cli/*.sh; do run "cli/$(basename "$t" .sh)" bash "$t"; done
 
 echo "$passed passed, $failed failed, $skipped skipped"
