@@ -69,7 +69,7 @@ test: deps ## install what is missing, build, and run every test
 bench: all $(BENCHES) ## print the measured rates as shares of the machine's limits
 	$(Q)BUILD=$(BUILD) tests/bench/run.sh
 
-peers: all $(PEERS) ## compare with the Python peers (their own virtual environment, outside the tree)
+peers: all $(PEERS) $(MPIS) ## compare with the Python peers (their own virtual environment, outside the tree)
 	$(Q)BUILD=$(BUILD) tests/peers/run.sh
 
 fuzz: ## run every fuzzer of foreign bytes for FUZZ_SECONDS (needs clang)

@@ -17,7 +17,7 @@ peer() {
     "$PYTHON" "$@" || failed=1
 }
 peer torch,transformers tests/peers/neox.py check
-peer torch,transformers tests/peers/train.py
+peer torch,transformers tests/peers/train.py check
 if [ -f "$SHARED/data/20B_tokenizer.json" ]; then
     peer tokenizers tests/peers/tokenizer.py --program "$BUILD/memprobe" --tokenizer "$SHARED/data/20B_tokenizer.json" \
         /usr/share/doc /usr/share/man /usr/lib/python3*
