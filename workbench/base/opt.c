@@ -106,8 +106,9 @@ void opt_print_help(const opt_t *rows, int32_t n, const char *section, FILE *out
     for (int32_t i = 0; i < n; i++) {
         const opt_t *row = &rows[i];
         int length = fprintf(out, "%s = %s", row->key, row->initial != NULL ? row->initial : "");
-        fprintf(out, "%*s ; %s (%s%s)\n", length < width ? width - length : 0, "", row->help, kind_name(row->kind),
-                row->initial == NULL ? ", must be given" : "");
+        fprintf(out, "%*s ; %s (%s", length < width ? width - length : 0, "", row->help, kind_name(row->kind));
+        if (row->kind != OPT_TEXT && row->kind != OPT_BOOL) fprintf(out, ", %g to %g", row->min, row->max);
+        fprintf(out, "%s)\n", row->initial == NULL ? ", must be given" : "");
     }
 }
 

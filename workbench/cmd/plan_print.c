@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "cmd/plan.h"
+#include "index/probes.h"
 #include "model/spec.h"
 #include "par/par.h"
 #include "text/tokens.h"
@@ -52,19 +53,29 @@ static model_spec_t shape_of(const plan_t *plan, int32_t i) {
     return shape;
 }
 
+/* Probes of the study: their number once they are drawn, before that the most there can be, members and as many
+ * controls in each of the 20 or so buckets that hold an integer below 1000. */
+static double guess_probes(const plan_t *plan, int *is_exact) {
+    probe_set_t set;
+    *is_exact = artifact_is_done(plan->probes_dir) && probes_read(plan->probes_dir, &set) == 0;
+    if (!*is_exact) return 2.0 * 20 * (double)plan->study->probe.per_bucket;
+    double n = (double)set.n;
+    probes_free(&set);
+    return n;
+}
+
 /* FLOP of a stage; 0 for those that are not limited by arithmetic. */
-static double predict_flop(const plan_t *plan, const stage_t *stage, double tokens) {
+static double predict_flop(const plan_t *plan, const stage_t *stage, double tokens, double n_probes) {
     const study_t *study = plan->study;
     if (stage->model < 0) return 0;
     model_spec_t shape = shape_of(plan, stage->model);
     double token = spec_flop_per_token(&shape, shape.context);
     if (strcmp(stage->verb, "train") == 0) return 3 * token * tokens * study->model[stage->model].epochs;
     if (strcmp(stage->verb, "store") == 0) return token * tokens;
-    double probes = 0, queries = 0; // at most per_bucket members and as many controls in about 20 buckets that exist
+    double probes = 0, queries = 0;
     for (int32_t c = 0; c < study->probe.context.n; c++) {
-        double n = 2.0 * 20 * (double)study->probe.per_bucket;
-        probes += n * (double)(study->probe.context.v[c] + study->probe.suffix);
-        queries += n * (double)study->probe.suffix;
+        probes += n_probes * (double)(study->probe.context.v[c] + study->probe.suffix);
+        queries += n_probes * (double)study->probe.suffix;
     }
     double search = 0;
     if (stage->memory >= 0)
@@ -73,13 +84,14 @@ static double predict_flop(const plan_t *plan, const stage_t *stage, double toke
 }
 
 int plan_print(const plan_t *plan) {
-    int is_exact;
-    double tokens = guess_tokens(plan, &is_exact), peak = tensor_peak(plan->ops), total = 0;
+    int is_exact, is_drawn;
+    double tokens = guess_tokens(plan, &is_exact), probes = guess_probes(plan, &is_drawn),
+           peak = tensor_peak(plan->ops), total = 0;
     char flop_text[NUM_TEXT], time_text[NUM_TEXT], bytes[NUM_TEXT];
     printf("%-28s %-7s %10s %10s   %s\n", "stage", "state", "FLOP", "time", "folder");
     for (int32_t i = 0; i < plan->n_stages; i++) {
         const stage_t *stage = &plan->stage[i];
-        double flop = predict_flop(plan, stage, tokens), seconds = flop / (0.6 * peak * par_size());
+        double flop = predict_flop(plan, stage, tokens, probes), seconds = flop / (0.6 * peak * par_size());
         snprintf(flop_text, sizeof flop_text, "%.2g", flop);
         num_print_seconds(time_text, seconds);
         const char *state = stage->done ? "done" : stage->resumable && file_exists(stage->dir) ? "resume" : "run";
@@ -87,11 +99,11 @@ int plan_print(const plan_t *plan) {
                flop > 0 && !stage->done ? time_text : "-", stage->dir);
         if (!stage->done) total += seconds;
     }
-    printf("corpus: %lld files, %s, %s %.3g member tokens\n", (long long)plan->inputs.count,
-           num_print_bytes(bytes, (double)plan->input_bytes), is_exact ? "exactly" : "about", tokens);
+    printf("corpus: %lld files, %s, %s %.3g member tokens; %s %.0f probes\n", (long long)plan->inputs.count,
+           num_print_bytes(bytes, (double)plan->input_bytes), is_exact ? "exactly" : "about", tokens,
+           is_drawn ? "exactly" : "at most", probes);
     printf(
-        "to do: about %s of arithmetic on %d ranks, at 60 %% of the %.0f GFLOP/s measured on one core (%s kernels);\n"
-        "probes are counted at their upper bound\n",
-        num_print_seconds(time_text, total), par_size(), peak * 1e-9, plan->ops->name);
+        "to do: about %s of arithmetic on %d rank%s, at 60 %% of the %.0f GFLOP/s measured on one core (%s kernels)\n",
+        num_print_seconds(time_text, total), par_size(), par_size() > 1 ? "s" : "", peak * 1e-9, plan->ops->name);
     return 0;
 }
