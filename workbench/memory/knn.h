@@ -29,8 +29,8 @@ int64_t knn_distribution(const datastore_t *store, int64_t k, const neighbour_t 
 void knn_blend(double lambda, int64_t distinct, const int32_t *token, double *p, int64_t vocab, double lse,
                float *logits);
 
-/* The blend as an attachment to one session at a time: it takes the queries at the last
- * layer's ffn_input and blends at the logits; lambda 0 leaves the logits untouched, bit for bit. */
+/* The blend as an attachment to one session at a time: it takes the queries at the last layer's ffn_input and
+ * blends at the logits; lambda 0 leaves the logits untouched, bit for bit. */
 typedef struct knn_lm knn_lm_t;
 int knn_lm_create(const datastore_t *store, const model_t *model, int64_t k, double temperature, knn_lm_t **blend);
 void knn_lm_free(knn_lm_t *blend);

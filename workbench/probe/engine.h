@@ -46,7 +46,7 @@ int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *se
                const char *name, const char *dir);
 
 /* The same verdicts by real generation: KV-cached greedy decoding of the suffix with arm number `setting` of `arms`,
- * local, for tests and `--check`. out (n_context * n), by the same ids, takes first_mismatch of the generated text. */
+ * local, for tests. out (n_context * n), by the same ids, takes first_mismatch of the generated text. */
 int engine_generate(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms,
                     int32_t setting, int32_t *out);
 

@@ -10,9 +10,10 @@
  *   n_eff               n over the design effect of probes cut from one text (clusters: sequence_id)
  *   hits, rate          members reproduced exactly; hits / n
  *   ci_lo, ci_hi        Wilson interval of rate, from n: read it with n_eff in mind when that is much smaller
- *   control_n, control_hits, control_rate   the same for the controls matched to the bucket; the rate is empty without
- * any net, net_lo, net_hi rate - control_rate, with Newcombe's interval; empty without controls cp_lo, cp_hi
- * Clopper-Pearson interval of rate
+ *   control_n, control_hits, control_rate
+ *                       the same for the controls matched to the bucket; the rate is empty without any
+ *   net, net_lo, net_hi rate - control_rate, with Newcombe's interval; empty without controls
+ *   cp_lo, cp_hi        Clopper-Pearson interval of rate
  *
  * fits.csv has least-squares lines, response = intercept + slope x log10(factor):
  *   arm

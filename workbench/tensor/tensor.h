@@ -5,8 +5,9 @@
  *                 the blocks are added in order
  *   reduction     element i goes to lane i % 16, each lane adds in index order, the lanes are folded 16-8-4-2-1
  *   exp, log, tanh, erf, sin, cos: own polynomials (tensor/math.h), never libm
- *   divide, sqrt  IEEE, correctly rounded; no reciprocal estimates, no contraction (-ffp-contract=off), no flush to
- * zero
+ *   divide, sqrt  IEEE, correctly rounded; no reciprocal estimates, no flush to zero
+ *
+ * The compiler contracts nothing (-ffp-contract=off).
  *
  * The fast kernels (AVX2, AVX-512) work across outputs, so that a row's bits depend neither on how many rows
  * stand beside it nor on the machine. The kernels are a table of functions, chosen once by name; whoever computes
