@@ -10,9 +10,10 @@
  * not depend on how the sequence was fed.
  *
  * Gradient, by tiles of ATTENTION_GRAD_TILE queries, all keys up to the tile's last query (Dao et al. 2022, appendix
- * B.2): p_ij = e_ij (1 / z_i),  d_i = sum dout_i out_i (16 lanes),  ds_ij = scale p_ij (dout_i . v_j - d_i) dq_i =
- * sum_j ds_ij k_j,  dk_j = sum_i ds_ij q_i,  dv_j = sum_i p_ij dout_i each sum as in gemm; dk and dv take one such sum
- * a tile, tiles in order. */
+ * B.2):
+ *     p_ij = e_ij (1 / z_i),  d_i = sum dout_i out_i (16 lanes),  ds_ij = scale p_ij (dout_i . v_j - d_i)
+ *     dq_i = sum_j ds_ij k_j,  dk_j = sum_i ds_ij q_i,  dv_j = sum_i p_ij dout_i
+ * each sum as in gemm; dk and dv take one such sum a tile, tiles in order. */
 #include "tensor/kernels.h"
 #include "tensor/math.h"
 #include <assert.h>
