@@ -28,7 +28,7 @@ int picks_fetch(tokens_t *corpus, int64_t length, picks_t *picks) {
     int64_t *position = mem_new(picks->n, sizeof *position, "sample of windows");
     int rc = par_agree(position ? 0 : -1);
     for (int64_t i = 0; i < picks->n && rc == 0; i++) position[i] = picks->pick[i].candidate.window.first;
-    if (rc == 0) rc = windows_fetch(corpus, length, position, picks->n, &picks->tokens);
+    if (rc == 0) rc = recount_fetch(corpus, length, position, picks->n, &picks->tokens);
     mem_free(position);
     return rc;
 }

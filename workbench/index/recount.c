@@ -30,7 +30,7 @@ static int read_share(tokens_t *corpus, int64_t length, const place_t *place, in
     return 0;
 }
 
-int windows_fetch(tokens_t *corpus, int64_t length, const int64_t *position, int64_t n, int32_t **tokens) {
+int recount_fetch(tokens_t *corpus, int64_t length, const int64_t *position, int64_t n, int32_t **tokens) {
     place_t *place = mem_new(n, sizeof *place, "places of windows");
     int32_t *out = mem_new(n * length, sizeof *out, "tokens of windows"), *block = NULL;
     int64_t count = 0, total;
@@ -99,7 +99,7 @@ static int enter_windows(recount_t *r, int64_t n) {
     return 0;
 }
 
-int windows_recount(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
+int recount_windows(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
                     int64_t *occurrences, int64_t *documents) {
     recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL};
     memset(occurrences, 0, (size_t)n * sizeof *occurrences);

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 /* Collective: tokens of n windows at given positions of a corpus, (n, length), on every rank; mem_free. */
-int windows_fetch(tokens_t *corpus, int64_t length, const int64_t *position, int64_t n, int32_t **tokens);
+int recount_fetch(tokens_t *corpus, int64_t length, const int64_t *position, int64_t n, int32_t **tokens);
 
 /* Collective: how often each of n windows with these fingerprints and tokens occurs, and in how many documents, over
  * all ranks; n is the same everywhere. */
-int windows_recount(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
+int recount_windows(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
                     int64_t *occurrences, int64_t *documents);
 
 #endif

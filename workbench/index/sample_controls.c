@@ -96,9 +96,9 @@ static int bar_members(const sample_t *spec, tokens_t *members, tokens_t *contro
             fingerprint[i] = choice->candidate[i].window.fingerprint;
             work[i] = choice->candidate[i].window.first;
         }
-        rc = windows_fetch(controls, spec->length, work, n, &tokens);
+        rc = recount_fetch(controls, spec->length, work, n, &tokens);
     }
-    if (rc == 0) rc = windows_recount(members, spec->length, fingerprint, tokens, n, work, work + n);
+    if (rc == 0) rc = recount_windows(members, spec->length, fingerprint, tokens, n, work, work + n);
     for (int64_t i = 0; i < n && rc == 0; i++) (*barred)[i] = work[i] > 0;
     mem_free(fingerprint);
     mem_free(work);

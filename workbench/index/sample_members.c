@@ -52,7 +52,7 @@ static int count_picks(tokens_t *corpus, int64_t length, picks_t *picks, int *mo
     int rc = par_agree(fingerprint && counts ? 0 : -1);
     if (rc == 0) {
         for (int64_t i = 0; i < n; i++) fingerprint[i] = picks->pick[i].candidate.window.fingerprint;
-        rc = windows_recount(corpus, length, fingerprint, picks->tokens, n, counts, counts + n);
+        rc = recount_windows(corpus, length, fingerprint, picks->tokens, n, counts, counts + n);
     }
     for (int64_t i = 0; i < n && rc == 0; i++) {
         if (counts[i] == 0) // the same on all ranks
