@@ -2,7 +2,7 @@
  * encoded, and what comes out decodes. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/tokenizer_parts.h"
+#include "text/tokenizer_private.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model/train.h"
-#include "model/windows.h"
+#include "model/train_windows.h"
 #include "par/par.h"
 #include <math.h>
 #include <signal.h>
@@ -187,19 +187,20 @@ static train_t peer_run(void) {
 /* One row a window, in training order: the step, then tokens and targets. */
 static int write_batches(const char *path, const train_t *spec, tokens_t *corpus) {
     int32_t tokens[CONTEXT], targets[CONTEXT];
-    windows_t *w;
+    train_windows_t *w;
     file_out_t *out;
-    const int64_t windows = (int64_t)floor(spec->epochs * (double)windows_in(tokens_count(corpus), CONTEXT) + 0.5);
-    TRY(windows_open(corpus, CONTEXT, spec->seed, &w));
+    const int64_t windows =
+        (int64_t)floor(spec->epochs * (double)train_windows_in(tokens_count(corpus), CONTEXT) + 0.5);
+    TRY(train_windows_open(corpus, CONTEXT, spec->seed, &w));
     TRY(file_out_open(path, &out));
     for (int64_t i = 0; i < windows; i++) {
-        TRY(windows_read(w, windows_at(w, i), tokens, targets));
+        TRY(train_windows_read(w, train_windows_at(w, i), tokens, targets));
         TRY(file_out_print(out, "%lld", (long long)(i / spec->batch + 1)));
         for (int64_t j = 0; j < CONTEXT; j++) TRY(file_out_print(out, ",%d", (int)tokens[j]));
         for (int64_t j = 0; j < CONTEXT; j++) TRY(file_out_print(out, ",%d", (int)targets[j]));
         TRY(file_out_print(out, "\n"));
     }
-    windows_close(w);
+    train_windows_close(w);
     return file_out_commit(out);
 }
 

@@ -16,7 +16,7 @@
 #include "text/nfc.h"
 #include "text/pretoken.h"
 #include "text/tokenizer.h"
-#include "text/tokenizer_parts.h"
+#include "text/tokenizer_private.h"
 #include "text/utf8.h"
 #include <cmocka.h>
 #include <jansson.h>

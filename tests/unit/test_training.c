@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "model/train.h"
 #include "model/train_state.h"
-#include "model/windows.h"
+#include "model/train_windows.h"
 #include "text/tokens.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,24 +53,24 @@ static tokens_t *make_corpus(int32_t n) {
 /* Every token but the first is a target once an epoch, after the token that stands before it. */
 static void check_cover(int32_t n, int64_t context) {
     tokens_t *corpus = make_corpus(n);
-    windows_t *w;
+    train_windows_t *w;
     int32_t tokens[64], targets[64], seen[1000] = {0};
-    assert_int_equal(windows_open(corpus, context, 1, &w), 0);
-    const int64_t count = windows_in(n, context);
+    assert_int_equal(train_windows_open(corpus, context, 1, &w), 0);
+    const int64_t count = train_windows_in(n, context);
     for (int64_t i = 0; i < count; i++) {
-        const int64_t window = windows_at(w, 3 * count + i);
+        const int64_t window = train_windows_at(w, 3 * count + i);
         int64_t valid = 0;
-        assert_int_equal(windows_read(w, window, tokens, targets), 0);
+        assert_int_equal(train_windows_read(w, window, tokens, targets), 0);
         for (int64_t j = 0; j < context; j++) {
             if (targets[j] < 0) continue;
             valid++;
             seen[targets[j]]++;
             assert_int_equal(tokens[j], targets[j] ? targets[j] - 1 : n - 1);
         }
-        assert_int_equal(valid, windows_length(w, window));
+        assert_int_equal(valid, train_windows_length(w, window));
     }
     for (int32_t t = 0; t < n; t++) assert_int_equal(seen[t], t != 1);
-    windows_close(w);
+    train_windows_close(w);
     tokens_close(corpus);
 }
 
@@ -86,15 +86,15 @@ static void test_windows_cover(void **state) {
 static void test_windows_order(void **state) {
     (void)state;
     tokens_t *corpus = make_corpus(321);
-    windows_t *w, *again;
+    train_windows_t *w, *again;
     int differs = 0;
-    assert_int_equal(windows_open(corpus, 10, 5, &w), 0);
-    assert_int_equal(windows_open(corpus, 10, 5, &again), 0);
-    for (int64_t i = 0; i < 32; i++) differs += windows_at(w, i) != windows_at(again, 32 + i);
+    assert_int_equal(train_windows_open(corpus, 10, 5, &w), 0);
+    assert_int_equal(train_windows_open(corpus, 10, 5, &again), 0);
+    for (int64_t i = 0; i < 32; i++) differs += train_windows_at(w, i) != train_windows_at(again, 32 + i);
     assert_true(differs > 16); // epochs are shuffled anew
-    for (int64_t i = 0; i < 64; i++) assert_int_equal(windows_at(w, 63 - i), windows_at(again, 63 - i));
-    windows_close(w);
-    windows_close(again);
+    for (int64_t i = 0; i < 64; i++) assert_int_equal(train_windows_at(w, 63 - i), train_windows_at(again, 63 - i));
+    train_windows_close(w);
+    train_windows_close(again);
     tokens_close(corpus);
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "model/internal.h"
+#include "model/model_private.h"
 #include "tensor/tensor.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "model/internal.h"
+#include "model/model_private.h"
 #include "model/safetensors.h"
 #include <jansson.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/num.h"
-#include "model/internal.h"
+#include "model/model_private.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Families of checkpoints as data: how each writes the weights and the shape of the one decoder. A new family that
  * this decoder can compute is a new table here and nothing else. Names and layouts: transformers,
  * models/gpt_neox/modeling_gpt_neox.py. */
-#include "model/internal.h"
+#include "model/model_private.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The canonical layout: where each weight stands in the parameter block, and how many there are. All families are
  * read into this one layout, so the decoder, the training and the optimizer know no other. */
 #include "base/err.h"
-#include "model/internal.h"
+#include "model/model_private.h"
 #include <assert.h>
 
 typedef enum { DIM_NONE, DIM_VOCAB, DIM_WIDTH, DIM_WIDTH3, DIM_FFN } dim_t;

@@ -2,7 +2,7 @@
 #include "model/model.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "model/internal.h"
+#include "model/model_private.h"
 #include <math.h>
 
 static int name_tensor(void *user, weight_t weight, int64_t layer) {

@@ -3,7 +3,7 @@
  * on a row by itself or on a sequence's own cache, so by law 1 a row's bits do not depend on its company. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "model/session_internal.h"
+#include "model/session_private.h"
 #include <math.h>
 #include <string.h>
 

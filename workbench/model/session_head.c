@@ -2,7 +2,7 @@
  * stores logits; for an attachment that changes logits, a few rows of them exist at a time. Both ways give equal bits
  * when the attachment changes nothing. */
 #include "base/err.h"
-#include "model/session_internal.h"
+#include "model/session_private.h"
 #include <math.h>
 #include <string.h>
 

@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "model/backward.h"
 #include "model/train_state.h"
-#include "model/windows.h"
+#include "model/train_windows.h"
 #include "par/par.h"
 #include "tensor/math.h"
 
@@ -40,7 +40,7 @@ typedef struct {
     int64_t context, windows, steps; // windows: of the whole run
     int32_t shards;
     int64_t micro; // windows of a micro-batch
-    windows_t *source;
+    train_windows_t *source;
     backward_t *backward;
     par_tree_t *tree;
     train_state_t state;
@@ -60,7 +60,7 @@ int32_t train_shards(int64_t batch, int64_t context) {
 
 /* Windows of the whole run. */
 static int64_t run_windows(const train_t *spec, int64_t tokens, int64_t context) {
-    const double windows = floor(spec->epochs * (double)windows_in(tokens, context) + 0.5);
+    const double windows = floor(spec->epochs * (double)train_windows_in(tokens, context) + 0.5);
     return windows < 1 ? 1 : (int64_t)windows;
 }
 
@@ -114,7 +114,7 @@ static int hash_run(const run_t *run, tokens_t *corpus, hash_t *hash) {
     const train_t *t = run->spec;
     const model_spec_t *m = model_spec(run->model);
     hash_t text;
-    TRY(windows_hash(run->source, &text));
+    TRY(train_windows_hash(run->source, &text));
     hasher_t *h = hasher_create();
     if (!h) return -1;
     const double reals[] = {t->epochs, t->lr,    t->lr_end, t->warmup,      t->beta1,           t->beta2,
@@ -151,7 +151,7 @@ static int open_local(run_t *run, tokens_t *corpus, const char *dir) {
     if (tokens_vocab(corpus) > m->vocab)
         return err_set("train %s: the corpus has %d different tokens, the model knows %lld", run->name,
                        (int)tokens_vocab(corpus), (long long)m->vocab);
-    TRY(windows_open(corpus, m->context, run->spec->seed, &run->source));
+    TRY(train_windows_open(corpus, m->context, run->spec->seed, &run->source));
     run->context = m->context;
     run->windows = run_windows(run->spec, tokens_count(corpus), m->context);
     run->steps = train_steps(run->spec, tokens_count(corpus), m->context);
@@ -180,7 +180,7 @@ static int open_local(run_t *run, tokens_t *corpus, const char *dir) {
 static void close_run(run_t *run) {
     par_tree_free(run->tree);
     backward_free(run->backward);
-    windows_close(run->source);
+    train_windows_close(run->source);
     mem_free(run->tokens);
     mem_free(run->targets);
     mem_free(run->gradient);
@@ -232,7 +232,7 @@ static int64_t shard_windows(const run_t *run, int32_t shard, int64_t *first) {
 static int64_t step_tokens(const run_t *run) {
     int64_t tokens = 0, first = run->state.step * run->spec->batch;
     for (int64_t i = first; i < first + run->spec->batch && i < run->windows; i++)
-        tokens += windows_length(run->source, windows_at(run->source, i));
+        tokens += train_windows_length(run->source, train_windows_at(run->source, i));
     return tokens;
 }
 
@@ -245,8 +245,8 @@ static int shard_gradient(run_t *run, int32_t shard, float scale, float *gradien
         const int64_t n = count - begin < run->micro ? count - begin : run->micro;
         double part;
         for (int64_t i = 0; i < n; i++)
-            TRY(windows_read(run->source, windows_at(run->source, first + begin + i), run->tokens + i * run->context,
-                             run->targets + i * run->context));
+            TRY(train_windows_read(run->source, train_windows_at(run->source, first + begin + i),
+                                   run->tokens + i * run->context, run->targets + i * run->context));
         TRY(backward_run(run->backward, n, run->tokens, run->targets, scale, gradient, &part));
         *loss += part;
     }

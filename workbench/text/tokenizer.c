@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/pretoken.h"
-#include "text/tokenizer_parts.h"
+#include "text/tokenizer_private.h"
 #include <string.h>
 
 void tokenizer_free(tokenizer_t *t) {

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "text/bytelevel.h"
-#include "text/tokenizer_parts.h"
+#include "text/tokenizer_private.h"
 #include <jansson.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* What a loaded tokenizer is made of; shared by tokenizer_json.c, which fills it, and tokenizer.c, which uses it. */
-#ifndef MEMPROBE_TOKENIZER_PARTS_H
-#define MEMPROBE_TOKENIZER_PARTS_H
+#ifndef MEMPROBE_TOKENIZER_PRIVATE_H
+#define MEMPROBE_TOKENIZER_PRIVATE_H
 #include "text/added.h"
 #include "text/bpe.h"
 #include "text/nfc.h"

@@ -2,7 +2,7 @@
  * allows, as long as that stays under WINDOWS_HELD: windows come in random order, and a small model would otherwise
  * spend more time on decoding a frame for each of them than on learning from it. A corpus that is larger belongs to
  * models that are larger, for which decoding costs nothing that can be measured. */
-#include "model/windows.h"
+#include "model/train_windows.h"
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -13,7 +13,7 @@ enum {
     WINDOWS_PIECE = 1 << 16  // tokens decoded at a time while filling it
 };
 
-struct windows {
+struct train_windows {
     tokens_t *corpus;
     int64_t tokens, context, count;
     int32_t end;
@@ -24,11 +24,11 @@ struct windows {
     int32_t *buffer; // (max(context + 1, WINDOWS_PIECE))
 };
 
-int64_t windows_in(int64_t tokens, int64_t context) {
+int64_t train_windows_in(int64_t tokens, int64_t context) {
     return tokens < 2 ? 0 : (tokens - 1 + context - 1) / context;
 }
 
-static int hold_corpus(windows_t *w) {
+static int hold_corpus(train_windows_t *w) {
     w->held = mem_new(w->tokens, sizeof *w->held, "the decoded corpus");
     if (!w->held) return -1;
     for (int64_t first = 0; first < w->tokens; first += WINDOWS_PIECE) {
@@ -39,31 +39,31 @@ static int hold_corpus(windows_t *w) {
     return 0;
 }
 
-int windows_open(tokens_t *corpus, int64_t context, uint64_t seed, windows_t **out) {
+int train_windows_open(tokens_t *corpus, int64_t context, uint64_t seed, train_windows_t **out) {
     *out = NULL;
     const int64_t tokens = tokens_count(corpus);
     if (tokens < 2) return err_set("training: the corpus has %lld tokens, fewer than two", (long long)tokens);
-    windows_t *w = mem_new(1, sizeof *w, "training windows");
+    train_windows_t *w = mem_new(1, sizeof *w, "training windows");
     if (!w) return -1;
-    *w = (windows_t){.corpus = corpus,
-                     .tokens = tokens,
-                     .context = context,
-                     .count = windows_in(tokens, context),
-                     .end = tokens_end(corpus),
-                     .seed = seed,
-                     .epoch = -1};
+    *w = (train_windows_t){.corpus = corpus,
+                           .tokens = tokens,
+                           .context = context,
+                           .count = train_windows_in(tokens, context),
+                           .end = tokens_end(corpus),
+                           .seed = seed,
+                           .epoch = -1};
     w->order = mem_new(w->count, sizeof *w->order, "the order of training");
     w->buffer = mem_new(context + 1 > WINDOWS_PIECE ? context + 1 : WINDOWS_PIECE, sizeof *w->buffer, "a window");
     const int fits = tokens_vocab(corpus) <= 1 << 16 && tokens <= WINDOWS_HELD / (int64_t)sizeof *w->held;
     if (!w->order || !w->buffer || (fits && hold_corpus(w) != 0)) {
-        windows_close(w);
+        train_windows_close(w);
         return -1;
     }
     *out = w;
     return 0;
 }
 
-void windows_close(windows_t *w) {
+void train_windows_close(train_windows_t *w) {
     if (!w) return;
     mem_free(w->order);
     mem_free(w->held);
@@ -71,7 +71,7 @@ void windows_close(windows_t *w) {
     mem_free(w);
 }
 
-int windows_hash(windows_t *w, hash_t *hash) {
+int train_windows_hash(train_windows_t *w, hash_t *hash) {
     const int64_t n = w->tokens < WINDOWS_PIECE ? w->tokens : WINDOWS_PIECE;
     hash_t end[2];
     TRY(tokens_read(w->corpus, 0, n, w->buffer));
@@ -82,20 +82,20 @@ int windows_hash(windows_t *w, hash_t *hash) {
     return 0;
 }
 
-int64_t windows_at(windows_t *w, int64_t i) {
+int64_t train_windows_at(train_windows_t *w, int64_t i) {
     const int64_t epoch = i / w->count;
     if (epoch != w->epoch) rng_permute(w->seed, RNG_ORDER, (uint64_t)epoch, w->count, w->order);
     w->epoch = epoch;
     return w->order[i % w->count];
 }
 
-int64_t windows_length(const windows_t *w, int64_t window) {
+int64_t train_windows_length(const train_windows_t *w, int64_t window) {
     const int64_t left = w->tokens - 1 - window * w->context;
     return left < w->context ? left : w->context;
 }
 
-int windows_read(windows_t *w, int64_t window, int32_t *tokens, int32_t *targets) {
-    const int64_t first = window * w->context, length = windows_length(w, window);
+int train_windows_read(train_windows_t *w, int64_t window, int32_t *tokens, int32_t *targets) {
+    const int64_t first = window * w->context, length = train_windows_length(w, window);
     if (w->held)
         for (int64_t i = 0; i <= length; i++) w->buffer[i] = w->held[first + i];
     else

@@ -1,8 +1,8 @@
 /* What the two halves of a session share: session.c feeds tokens, session_head.c reads the next-token distribution. */
-#ifndef MEMPROBE_SESSION_INTERNAL_H
-#define MEMPROBE_SESSION_INTERNAL_H
+#ifndef MEMPROBE_SESSION_PRIVATE_H
+#define MEMPROBE_SESSION_PRIVATE_H
 #include "base/mem.h"
-#include "model/internal.h"
+#include "model/model_private.h"
 
 enum { LOGIT_ROWS = 32 }; // rows of logits that exist at a time when an attachment wants to see them
 

@@ -1,7 +1,7 @@
 /* What the files of model/ share: the canonical layout of the parameters, the table that describes a family of
  * checkpoints, and the model itself. Nothing outside this folder includes it. */
-#ifndef MEMPROBE_MODEL_INTERNAL_H
-#define MEMPROBE_MODEL_INTERNAL_H
+#ifndef MEMPROBE_MODEL_PRIVATE_H
+#define MEMPROBE_MODEL_PRIVATE_H
 #include "model/model.h"
 #include <jansson.h>
 #include <stddef.h>
