@@ -16,3 +16,12 @@ expect 0
 awk '/^train|^ingest|^store|^census/ && !/ done /' "$OUT" | grep . && die "a changed k reruns what does not depend on it"
 awk '/^probe large knn/ && / done /' "$OUT" | grep . && die "a changed k does not rerun the memory's probes"
 [ "$(tables "$DIR/study")" = "$want" ] || die "plan changed results"
+# The scripts of the figures count by their text, wherever they lie.
+cp -r plots "$DIR/plots"
+ranks 1 plan --set "run.plots=$DIR/plots" "$DIR/study/config.ini"
+grep -q '^report.* done ' "$OUT" || die "a copy of the figure scripts reruns the report"
+echo "set grid xtics" >>"$DIR/plots/curves.gp"
+ranks 1 plan --set "run.plots=$DIR/plots" "$DIR/study/config.ini"
+grep -q '^report.* done ' "$OUT" && die "a changed figure script does not rerun the report"
+awk '$1 != "report" && / run /' "$OUT" | grep . && die "a changed figure script reruns more than the report"
+exit 0

@@ -17,7 +17,7 @@ stats.t_tail = lambda t, df: D(2 / math.pi * math.atan2(1, float(t)))
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "report")
 MODELS = [("small", 1000), ("medium", 8000), ("large", 64000)]
 ARMS, CONTEXTS, SUFFIX, ALPHA = ["bare", "knn:lambda=0.5"], [4, 8, 16], 8, 0.05
-BUCKETS = [(0, 1, 1, 1), (8, 4, 4, 4), (20, 32, 32, 38)]  # index, duplicates of the probes, and the counts of the bucket
+BUCKETS = [(0, 1, 1, 1), (8, 4, 4, 4), (20, 32, 32, 38)]  # index, duplicates of its first probe, counts of the bucket
 MEMBERS, CONTROLS = 12, 8
 
 
@@ -25,6 +25,11 @@ def hit(m, a, c, b, j, member):
     if member:
         return (j + b * 3) % 12 < 3 * b + m + c + 2 * a
     return j < a + (m + b + c) // 4
+
+
+def duplicates_mean(b):
+    counts = [BUCKETS[b][1] + (j % 7 if b == 2 else 0) for j in range(MEMBERS)]
+    return (sum(D(c).ln() for c in counts) / MEMBERS).exp()
 
 
 def text(value):
@@ -54,7 +59,7 @@ def interval(pair, hits, n):
 
 with open(os.path.join(HERE, "rates.csv"), "w") as out:
     print("model,params,arm,context,suffix,bucket,dup_lo,dup_hi,n,n_eff,hits,rate,ci_lo,ci_hi,control_n,control_hits,"
-          "control_rate,net,net_lo,net_hi,cp_lo,cp_hi", file=out)
+          "control_rate,net,net_lo,net_hi,cp_lo,cp_hi,dup_mean", file=out)
     for m, (model, params) in enumerate(MODELS):
         for a, arm in enumerate(ARMS):
             for c, context in enumerate(CONTEXTS):
@@ -63,7 +68,8 @@ with open(os.path.join(HERE, "rates.csv"), "w") as out:
                     rate, control = D(h) / MEMBERS, D(k) / CONTROLS
                     row = [model, params, arm, context, SUFFIX, bucket, low, high, MEMBERS, effective(hits), h, rate,
                            *interval(stats.wilson(h, MEMBERS, ALPHA), h, MEMBERS), CONTROLS, k, control, rate - control,
-                           *stats.newcombe(h, MEMBERS, k, CONTROLS, ALPHA), *stats.clopper_pearson(h, MEMBERS, ALPHA)]
+                           *stats.newcombe(h, MEMBERS, k, CONTROLS, ALPHA), *stats.clopper_pearson(h, MEMBERS, ALPHA),
+                           duplicates_mean(b)]
                     print(",".join(text(v) for v in row), file=out)
 
 
@@ -79,12 +85,11 @@ with open(os.path.join(HERE, "fits.csv"), "w") as out:
     for a, arm in enumerate(ARMS):
         for net in (0, 1):
             by_size = [point(p, [cell(m, a, 2, b) for b in (1, 2)], net) for m, (_, p) in enumerate(MODELS)]
-            by_copies = [point((D(lo) * hi).sqrt(), [cell(2, a, 2, b)], net)
-                         for b, (_, _, lo, hi) in enumerate(BUCKETS)]
+            by_copies = [point(D(text(duplicates_mean(b))), [cell(2, a, 2, b)], net) for b in range(len(BUCKETS))]
             by_context = [point(t, [cell(2, a, c, b) for b in (1, 2)], net) for c, t in enumerate(CONTEXTS)]
             for factor, points in (("parameters", by_size), ("duplicates", by_copies), ("context", by_context)):
                 values = stats.fit([x for x, _ in points], [y for _, y in points], ALPHA)
                 if 1 - values[5] < D("1e-12"):  # a line through all points
-                    values = (*values[:2], 0, values[1], values[1], 1, 0)
+                    values = (*values[:2], "", "", "", 1, "")
                 row = [arm, "net" if net else "rate", factor, len(points), *values]
                 print(",".join(text(v) for v in row), file=out)

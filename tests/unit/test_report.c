@@ -3,6 +3,7 @@
 #include "base/csv.h"
 #include "base/zio.h"
 #include "par/par.h"
+#include "report/curves.h"
 #include "report/report.h"
 #include "scratch.h"
 #include "text/tokenizer.h"
@@ -81,7 +82,7 @@ static void write_probes(void) {
     for (int i = 0; i < PROBES; i++) {
         int b, j, member;
         place(i, &b, &j, &member);
-        int copies = member ? (int)duplicates[b] : 0;
+        int copies = member ? (int)duplicates[b] + (b == 2 ? j % 7 : 0) : 0;
         file_out_print(csv, "%d,%d,\"doc <%d>, \"\"x\"\"\",made,%d,%d,%d,%d,%d,%d\n", i, i / 2, i, 10 * i, LENGTH,
                        copies, copies, buckets[b], member);
         char text[40];
@@ -272,6 +273,12 @@ static void test_figures(void **state) {
     assert_string_equal(csv_at(&points, 2, 1), "64000");
     assert_string_equal(csv_at(&points, 2, 10), "1 copy");
     csv_free(&points);
+    /* A bucket's point stands at the mean of its members' duplicates, not at the middle of the bucket. */
+    ok(csv_read(scratch("results/figures/duplicates.csv"), &points));
+    assert_int_equal(points.rows, 9); // three models in three buckets
+    assert_string_equal(csv_at(&points, 1, 1), "4");
+    assert_string_equal(csv_at(&points, 2, 1), "34.5343278");
+    csv_free(&points);
 
     /* Twice the same bytes. */
     for (int f = 0; f < 3; f++) {
@@ -284,6 +291,22 @@ static void test_figures(void **state) {
         if (f == 0) sleep(1); // a date in the file would show
         ok(report_figures(&report));
         assert_same_file(scratch(path), scratch(kept));
+    }
+}
+
+/* The y axis ends above the rates, or at the least that the figure asks for. */
+static void test_axis(void **state) {
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        curves_t curves = {.least_top = whole};
+        double top = 0;
+        int32_t widest = 0;
+        ok(curves_begin(&curves, "one"));
+        ok(curves_add(&curves, 1, (counts_t){.n = 1000, .hits = 20}));
+        ok(curves_write(&curves, 0.05, scratch("axis.csv"), &top, &widest));
+        curves_free(&curves);
+        assert_true(whole ? top == 1 : top > 0.02 && top < 0.05);
+        assert_int_equal(widest, 3);
     }
 }
 
@@ -463,10 +486,15 @@ static void test_without_controls(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables),      cmocka_unit_test(test_damaged_records),
-        cmocka_unit_test(test_figures),     cmocka_unit_test(test_gnuplot_fails),
-        cmocka_unit_test(test_page),        cmocka_unit_test(test_summary),
-        cmocka_unit_test(test_small_study), cmocka_unit_test(test_without_controls),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_damaged_records),
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_gnuplot_fails),
+        cmocka_unit_test(test_page),
+        cmocka_unit_test(test_summary),
+        cmocka_unit_test(test_axis),
+        cmocka_unit_test(test_small_study),
+        cmocka_unit_test(test_without_controls),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, make_study, scratch_remove);

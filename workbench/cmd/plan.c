@@ -19,7 +19,7 @@ enum {
     FORMAT_TRAIN = 1,
     FORMAT_STORE = 1,
     FORMAT_PROBE = 1,
-    FORMAT_REPORT = 1
+    FORMAT_REPORT = 2
 };
 
 __attribute__((format(printf, 2, 3))) static const char *format_text(arena_t *arena, const char *format, ...) {
@@ -84,6 +84,26 @@ static int hash_inputs(plan_t *plan, hash_t *hash) {
     return 0;
 }
 
+/* The gnuplot scripts: figures depend on them. A folder without any is an error of the report, not of the plan. */
+static int hash_scripts(const char *dir, hash_t *hash) {
+    char pattern[4096];
+    file_list_t files = {0};
+    hasher_t *h = hasher_of("scripts", 1);
+    if (!h) return -1;
+    snprintf(pattern, sizeof pattern, "%s/*.gp", dir);
+    int rc = file_glob(pattern, &files);
+    for (int64_t i = 0; rc == 0 && i < files.count; i++) {
+        hash_t content;
+        const char *slash = strrchr(files.path[i], '/');
+        rc = hash_file(files.path[i], &content);
+        hasher_add_text(h, slash ? slash + 1 : files.path[i]);
+        if (rc == 0) add_hash(h, content);
+    }
+    file_list_free(&files);
+    *hash = hasher_finish(h);
+    return rc;
+}
+
 /* Hashes of a checkpoint folder: its config, weights and tokenizer. */
 static int hash_checkpoint(const char *dir, hash_t *hash) {
     char pattern[4096];
@@ -124,6 +144,10 @@ static int compute_inputs(void *what, hash_t *hash) {
 
 static int compute_file(void *what, hash_t *hash) {
     return hash_file(what, hash);
+}
+
+static int compute_scripts(void *what, hash_t *hash) {
+    return hash_scripts(what, hash);
 }
 
 static int compute_checkpoint(void *what, hash_t *hash) {
@@ -252,12 +276,14 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
 
 static int plan_stages(plan_t *plan) {
     study_t *study = plan->study;
-    hash_t ingest, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
+    hash_t scripts, ingest, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
     hasher_t *report = hasher_of("report", FORMAT_REPORT);
     if (!report) return -1;
     hasher_add_text(report, study->run.name);
     hasher_add_f64(report, study->probe.alpha);
     int rc = 0;
+    TRY_GOTO(hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &scripts), end);
+    add_hash(report, scripts);
     TRY_GOTO(plan_corpus(plan, &ingest), end);
     TRY_GOTO(plan_census(plan, ingest, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {

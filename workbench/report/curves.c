@@ -56,7 +56,7 @@ static int is_last(const curves_t *curves, int64_t i) {
 
 /* Upper end of the y axis: above every rate, and above every interval that is not much wider than the rates. */
 static double find_top(const curves_t *curves, double alpha) {
-    double rates = 0, all = 0;
+    double rates = 0, all = 0, least = fmax(0.01, curves->least_top);
     for (int64_t i = 0; i < curves->n_points; i++) {
         const counts_t *c = &curves->point[i].counts;
         double high = stats_wilson(c->hits, c->n, alpha).high;
@@ -64,7 +64,7 @@ static double find_top(const curves_t *curves, double alpha) {
         all = fmax(all, high);
         if (c->control_n > 0) all = fmax(all, stats_wilson(c->control_hits, c->control_n, alpha).high);
     }
-    return fmin(1, fmax(0.01, fmin(1.05 * all, 2.5 * rates + 0.05)));
+    return fmin(1, fmax(least, fmin(1.05 * all, 2.5 * rates + 0.05)));
 }
 
 /* label_y[curve]: the rate at the curve's end, then moved so that neighbours keep `gap`. */

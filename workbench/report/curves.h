@@ -13,7 +13,8 @@ typedef struct {
     int32_t n_curves;
     int64_t n_points, capacity, curves_capacity;
     curve_point_t *point;
-    char **label; // (n_curves)
+    double least_top; // the y axis reaches at least this rate
+    char **label;     // (n_curves)
 } curves_t;
 
 /* Starts the curve that the next points belong to. */

@@ -7,7 +7,6 @@
 #include "base/num.h"
 #include "report/curves.h"
 #include "report/gnuplot.h"
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,7 +25,7 @@ static int collect_duplicates(const rates_t *rates, curves_t *curves) {
             const rate_t *r = &rates->row[i];
             if (r->model != m || r->arm != bare_arm(rates) || r->context != rates->longest) continue;
             counts_t counts = {r->n, r->hits, r->control_n, r->control_hits};
-            TRY(curves_add(curves, sqrt((double)r->dup_lo * (double)r->dup_hi), counts));
+            TRY(curves_add(curves, r->dup_mean, counts));
         }
     }
     return 0;
@@ -113,14 +112,17 @@ static int collect_lambda(const rates_t *rates, curves_t *curves) {
 }
 
 const figure_t figure[FIGURES] = {
-    {"duplicates", collect_duplicates, "Extraction rate against duplicates in the training data, one curve a model."},
-    {"parameters", collect_parameters, "Extraction rate against model size, one curve a class of duplicates."},
+    {"duplicates", collect_duplicates, "Extraction rate against duplicates in the training data, one curve a model.",
+     0},
+    {"parameters", collect_parameters, "Extraction rate against model size, one curve a class of duplicates.", 0},
     {"context", collect_context,
      "Extraction rate of the largest model against context length, one curve a class of "
-     "duplicates."},
+     "duplicates.",
+     0},
     {"lambda", collect_lambda,
      "Extraction rate of text with 2 or more duplicates against the weight of the external "
-     "memory."}};
+     "memory.",
+     1}};
 
 static const char *const formats[] = {"svg", "pdf", "png"};
 enum { FORMATS = 3 };
@@ -209,7 +211,7 @@ static void remove_figure(const char *base) {
 }
 
 static int make_figure(const report_t *report, const figure_t *f, const rates_t *rates, const char *dir) {
-    curves_t curves = {0};
+    curves_t curves = {.least_top = f->least_top};
     char *base = mem_printf("%s/%s", dir, f->name);
     int rc = base != NULL ? f->collect(rates, &curves) : -1;
     if (rc == 0 && curves_distinct_x(&curves) < 2) {

@@ -31,7 +31,7 @@ static void points_by_duplicates(const rates_t *rates, int32_t arm, int net, poi
         const rate_t *r = &rates->row[i];
         if (r->model != rates->largest || r->arm != arm || r->context != rates->longest) continue;
         counts_t counts = {r->n, r->hits, r->control_n, r->control_hits};
-        add_point(points, sqrt((double)r->dup_lo * (double)r->dup_hi), counts, net);
+        add_point(points, r->dup_mean, counts, net);
     }
 }
 
@@ -58,11 +58,9 @@ static int write_fit(csv_out_t *out, const char *arm, int net, const char *facto
     fit_t fit;
     if (stats_fit(points->n, points->x, points->y, alpha, &fit) != 0)
         return err_context("fit of %s against %s, arm %s", net ? "net" : "rate", factor, arm);
-    /* A line through all points: what is left of the error is rounding, which must not reach a table. */
-    if (1 - fit.r2 < 1e-12) {
-        fit.slope_se = fit.p = 0;
-        fit.ci_low = fit.ci_high = fit.slope;
-    }
+    /* A line through all points, which rates of few probes can give by chance: there is no scatter to judge the slope
+     * by, so nothing is claimed about it. What is left of the error is rounding, which must not reach a table. */
+    if (1 - fit.r2 < 1e-12) fit.slope_se = fit.ci_low = fit.ci_high = fit.p = (double)NAN;
     csv_text(out, arm);
     csv_text(out, net ? "net" : "rate");
     csv_text(out, factor);

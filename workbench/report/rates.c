@@ -4,19 +4,22 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include <math.h>
 #include <string.h>
 
 const dup_class_t dup_class[DUP_CLASSES] = {
     {"1", 0, 3}, {"2–7", 4, 11}, {"8–31", 12, 19}, {"32–127", 20, 27}, {"≥128", 28, BUCKET_LAST}};
 
-enum { C_MODEL, C_PARAMS, C_ARM, C_CONTEXT, C_SUFFIX, C_BUCKET, C_LOW, C_HIGH, C_N, C_HITS, C_CN, C_CHITS, COLUMNS };
-static const char *const column_name[COLUMNS] = {"model",  "params", "arm", "context", "suffix",    "bucket",
-                                                 "dup_lo", "dup_hi", "n",   "hits",    "control_n", "control_hits"};
+enum { C_MODEL, C_PARAMS, C_ARM, C_CONTEXT, C_SUFFIX, C_BUCKET, C_N, C_HITS, C_CN, C_CHITS, C_MEAN, COLUMNS };
+static const char *const column_name[COLUMNS] = {"model", "params", "arm",       "context",      "suffix",  "bucket",
+                                                 "n",     "hits",   "control_n", "control_hits", "dup_mean"};
 
-/* The whole numbers of one row, by column. */
-static int read_row(const csv_t *table, int64_t row, const int32_t *column, int64_t *value) {
+/* The whole numbers of one row, by column, and the mean of its duplicates. */
+static int read_row(const csv_t *table, int64_t row, const int32_t *column, int64_t *value, double *dup_mean) {
+    TRY(num_parse_f64(csv_at(table, row, column[C_MEAN]), dup_mean));
+    if (!(*dup_mean >= 1 && isfinite(*dup_mean))) return err_set("a mean of duplicates below 1");
     for (int c = 0; c < COLUMNS; c++) {
-        if (c == C_MODEL || c == C_ARM) continue;
+        if (c == C_MODEL || c == C_ARM || c == C_MEAN) continue;
         TRY(num_parse_i64(csv_at(table, row, column[c]), &value[c]));
         if (value[c] < 0) return err_set("a negative number in column %s", column_name[c]);
     }
@@ -48,14 +51,14 @@ static int32_t index_of_context(rates_t *rates, int64_t context) {
 
 static int take_row(rates_t *rates, const int32_t *column, int64_t row) {
     int64_t v[COLUMNS];
+    double dup_mean;
     const csv_t *table = &rates->table;
-    TRY(read_row(table, row, column, v));
+    TRY(read_row(table, row, column, v, &dup_mean));
     rates->row[row] = (rate_t){.model = index_of_model(rates, csv_at(table, row, column[C_MODEL]), v[C_PARAMS]),
                                .arm = index_of_arm(rates, csv_at(table, row, column[C_ARM])),
                                .context = index_of_context(rates, v[C_CONTEXT]),
                                .bucket = (int32_t)v[C_BUCKET],
-                               .dup_lo = v[C_LOW],
-                               .dup_hi = v[C_HIGH],
+                               .dup_mean = dup_mean,
                                .n = v[C_N],
                                .hits = v[C_HITS],
                                .control_n = v[C_CN],

@@ -7,7 +7,7 @@
 typedef struct {
     int32_t model, arm, context; // index of its name or length in rates_t
     int32_t bucket;
-    int64_t dup_lo, dup_hi;
+    double dup_mean; // where the bucket's point stands
     int64_t n, hits, control_n, control_hits;
 } rate_t;
 

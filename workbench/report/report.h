@@ -14,15 +14,17 @@
  *                       the same for the controls matched to the bucket; the rate is empty without any
  *   net, net_lo, net_hi rate - control_rate, with Newcombe's interval; empty without controls
  *   cp_lo, cp_hi        Clopper-Pearson interval of rate
+ *   dup_mean            geometric mean of the members' duplicates: where figures and fits place the bucket
  *
  * fits.csv has least-squares lines, response = intercept + slope x log10(factor):
  *   arm
  *   response            rate, or net (left out without controls)
  *   factor              parameters: one point a model, members with 2 or more duplicates pooled, longest context
- *                       duplicates: one point a bucket (x: its geometric middle), largest model, longest context
+ *                       duplicates: one point a bucket (x: dup_mean), largest model, longest context
  *                       context: one point a context length, members with 2 or more duplicates pooled, largest model
  *   n                   points; a fit of fewer than 3, or of points at one x, is left out
  *   intercept, slope, slope_se, ci_lo, ci_hi (of the slope), r2, p (two-sided t test of slope = 0)
+ *                       a line through all its points leaves no scatter to judge it by: slope_se, ci_lo, ci_hi, p empty
  * "Largest" is by params; intervals are at confidence 1 - alpha. Results of libm are rounded to NUM_STAT_DIGITS. */
 #ifndef MEMPROBE_REPORT_H
 #define MEMPROBE_REPORT_H

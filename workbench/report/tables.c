@@ -67,18 +67,21 @@ static void write_record(csv_out_t *out, const report_cell_t *cell, const record
 /* Members and controls of one bucket in one model x arm x context, and the labels for the effective n. */
 typedef struct {
     int64_t n, hits, control_n, control_hits;
-    int64_t *cluster; // (n)
-    int32_t *hit;     // (n)
+    double log_duplicates; // sum over members
+    int64_t *cluster;      // (n)
+    int32_t *hit;          // (n)
 } tally_t;
 
 static void tally_bucket(const probe_set_t *set, const record_t *record, int32_t bucket, tally_t *t) {
     t->n = t->hits = t->control_n = t->control_hits = 0;
+    t->log_duplicates = 0;
     for (int64_t i = 0; i < set->n; i++) {
         if (set->probe[i].bucket != bucket) continue;
         if (set->probe[i].is_member) {
             t->cluster[t->n] = set->probe[i].sequence_id;
             t->hit[t->n++] = record[i].exact;
             t->hits += record[i].exact;
+            t->log_duplicates += log((double)set->probe[i].duplicates);
         } else {
             t->control_n++;
             t->control_hits += record[i].exact;
@@ -120,6 +123,7 @@ static int write_rate(csv_out_t *out, const report_t *report, const report_cell_
     csv_stat(out, net.high);
     csv_stat(out, exact.low);
     csv_stat(out, exact.high);
+    csv_stat(out, exp(t->log_duplicates / (double)t->n));
     csv_end(out);
     return 0;
 }
@@ -166,7 +170,7 @@ static int write_records_and_rates(const report_t *report, const probe_set_t *se
     if (rc == 0)
         rc = open_in(report, "rates.csv",
                      "model,params,arm,context,suffix,bucket,dup_lo,dup_hi,n,n_eff,hits,rate,ci_lo,ci_hi,control_n,"
-                     "control_hits,control_rate,net,net_lo,net_hi,cp_lo,cp_hi",
+                     "control_hits,control_rate,net,net_lo,net_hi,cp_lo,cp_hi,dup_mean",
                      &rates);
     for (int32_t i = 0; rc == 0 && i < report->n_cells; i++)
         rc = write_cell(report, &report->cell[i], set, &tally, records, rates);
