@@ -6,21 +6,13 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "par/par.h"
+#include "ranks_check.h"
 #include "text/tokenizer.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DOCUMENTS = 200, WORDS = 50, VOCAB = 290 };
-
-static int failures;
-
-static void verdict(const char *name, int ok) {
-    int64_t all = ok != 0;
-    par_min_i64(&all, 1);
-    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
-    failures += !all;
-}
 
 /* Document d: words of two to five syllables, common ones more often. */
 static void add_document(bpe_trainer_t *trainer, int64_t d) {
@@ -77,5 +69,5 @@ int main(int argc, char **argv) {
     check("unevenly", 2);
     check_nothing();
     par_finalize();
-    return failures > 0;
+    return failures != 0;
 }

@@ -9,27 +9,14 @@
 #include "index/choose.h"
 #include "index/probes.h"
 #include "par/par.h"
+#include "ranks_check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PATH = 512 };
-static char folder[256];
+static char folder[SHARED_FOLDER];
 static corpus_t corpus;
-static int failures;
-
-static void verdict(const char *name, int ok) {
-    int64_t all = ok != 0;
-    par_min_i64(&all, 1);
-    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
-    if (!ok) fprintf(stderr, "rank %d: %s: %s\n", par_rank(), name, err_text());
-    failures += !all;
-}
-
-static void must(int rc) {
-    if (rc != 0) par_fail();
-}
-
 static char *in_folder(char path[PATH], const char *name) {
     snprintf(path, PATH, "%s/%s", folder, name);
     return path;
@@ -43,10 +30,7 @@ static void add_long(uint64_t seed, const char *id) {
 }
 
 static void make_corpora(void) {
-    const char *tmp = getenv("TMP");
-    snprintf(folder, sizeof folder, "%s/census.XXXXXX", tmp ? tmp : "/tmp");
-    if (par_rank() == 0 && !mkdtemp(folder)) must(err_set("%s: cannot be made", folder));
-    par_broadcast(folder, sizeof folder, 0);
+    shared_folder_make(folder);
     char path[PATH];
     corpus.vocab = 70000, corpus.end = 69999;
     corpus_add_random(&corpus, 9, 20, 120, 5, "c");
@@ -195,8 +179,7 @@ int main(int argc, char **argv) {
     check_sample(8, 1000, 1 << 30);
     check_sample(13, 2, 1 << 30);    // more candidates than ranks keep
     check_sample(150, 160, 1 << 30); // and so many overlap that the sampler must ask again
-    par_barrier();
-    if (par_rank() == 0) dir_remove(folder);
+    shared_folder_remove(folder);
     par_finalize();
-    return failures > 0;
+    return failures != 0;
 }

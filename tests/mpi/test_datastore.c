@@ -7,22 +7,10 @@
 #include "base/rng.h"
 #include "memory/datastore.h"
 #include "par/par.h"
+#include "ranks_check.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int failures;
-
-static void verdict(const char *name, int ok) {
-    int64_t all = ok != 0;
-    par_min_i64(&all, 1);
-    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
-    failures += !all;
-}
-
-static void must(int rc) {
-    if (rc != 0) par_fail();
-}
 
 enum { VOCAB = 61, CONTEXT = 32, WIDTH = 32 };
 static const model_spec_t shape = {.family = "gpt_neox",
@@ -153,15 +141,10 @@ static void check_failure(model_t *model, tokens_t *corpus, const char *folder) 
 }
 
 int main(int argc, char **argv) {
-    char folder[300] = "";
+    char folder[SHARED_FOLDER];
     model_t *model = NULL;
-    must(par_init(&argc, &argv));
-    if (par_rank() == 0) {
-        const char *tmp = getenv("TMP");
-        snprintf(folder, sizeof folder, "%s/datastore.XXXXXX", tmp ? tmp : "/tmp");
-        if (!mkdtemp(folder)) must(err_set("no folder for the test: %s", folder));
-    }
-    par_broadcast(folder, sizeof folder, 0);
+    if (par_init(&argc, &argv) != 0) return 1;
+    shared_folder_make(folder);
     must(model_create(&shape, tensor_kernels("auto"), 1, &model));
     tokens_t *corpus = make_corpus(folder);
     check_stride(model, corpus, folder, 1);
@@ -169,7 +152,7 @@ int main(int argc, char **argv) {
     check_failure(model, corpus, folder);
     tokens_close(corpus);
     model_free(model);
-    if (par_rank() == 0) must(dir_remove(folder));
+    shared_folder_remove(folder);
     par_finalize();
     return failures != 0;
 }

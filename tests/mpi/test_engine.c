@@ -7,25 +7,13 @@
 #include "base/rng.h"
 #include "par/par.h"
 #include "probe/engine.h"
+#include "ranks_check.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { VOCAB = 600, LENGTH = 40, SUFFIX = 16, PROBES = 60 };
-static int failures;
-
-static void verdict(const char *name, int ok) {
-    int64_t all = ok != 0;
-    par_min_i64(&all, 1);
-    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
-    failures += !all;
-}
-
-static void must(int rc) {
-    if (rc != 0) par_fail();
-}
-
 static model_t *make_model(void) {
     const model_spec_t spec = {.family = "gpt_neox",
                                .vocab = VOCAB,
@@ -117,23 +105,16 @@ static void test_failure(model_t *model, const probe_set_t *set, const char *dir
 }
 
 int main(int argc, char **argv) {
-    char dir[300] = "";
+    char dir[SHARED_FOLDER];
     probe_set_t set;
-    par_init(&argc, &argv);
-    int rc = 0;
-    if (par_rank() == 0) {
-        snprintf(dir, sizeof dir, "%s/engine.XXXXXX", getenv("TMP") ? getenv("TMP") : "/tmp");
-        if (!mkdtemp(dir)) rc = err_set("%s: cannot be made", dir);
-    }
-    must(par_agree(rc));
-    par_broadcast(dir, sizeof dir, 0);
+    if (par_init(&argc, &argv) != 0) return 1;
+    shared_folder_make(dir);
     model_t *model = make_model();
     make_set(&set);
     test_bits(model, &set, dir);
     test_failure(model, &set, dir);
     model_free(model);
-    par_barrier();
-    if (par_rank() == 0) dir_remove(dir);
+    shared_folder_remove(dir);
     par_finalize();
     return failures != 0;
 }

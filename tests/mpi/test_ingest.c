@@ -8,13 +8,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "par/par.h"
+#include "ranks_check.h"
 #include "text/ingest.h"
 #include "text/tokens.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { FILES = 7 };
 static const int documents[FILES] = {40, 0, 3, 90, 1, 25, 0};
@@ -22,19 +22,6 @@ static const int64_t copies[] = {1, 2, 8};
 static char folder[400];
 static char *paths[FILES];
 static file_list_t inputs = {FILES, paths};
-
-static int failures;
-
-static void verdict(const char *name, int ok) {
-    int64_t all = ok != 0;
-    par_min_i64(&all, 1);
-    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
-    failures += !all;
-}
-
-static void must(int rc) {
-    if (rc != 0) par_fail();
-}
 
 static char *in_folder(const char *name) {
     char *path = mem_printf("%s/%s", folder, name);
@@ -129,13 +116,11 @@ static void folder_is_a_file(void) {
 }
 
 static void make_inputs(const char *where) {
-    if (par_rank() == 0) {
-        const char *tmp = getenv("TMP");
-        snprintf(folder, sizeof folder, "%s", where ? where : "");
-        if (!where) snprintf(folder, sizeof folder, "%s/ingest.%ld", tmp ? tmp : "/tmp", (long)getpid());
-        must(dir_make(folder));
-    }
-    par_broadcast(folder, sizeof folder, 0);
+    if (where)
+        snprintf(folder, sizeof folder, "%s", where);
+    else
+        shared_folder_make(folder);
+    if (par_rank() == 0) must(dir_make(folder));
     for (int file = 0; file < FILES; file++) {
         paths[file] = mem_printf("%s/input-%d.jsonl", folder, file);
         if (!paths[file]) par_fail();
@@ -154,8 +139,7 @@ int main(int argc, char **argv) {
         one_bad_file("an id of another file", "{\"id\": \"3.17\", \"text\": \"\"}\n",
                      "document 18, has the id of"); // 3.17 is document 18 of file 3, and comes later
         folder_is_a_file();
-        par_barrier();
-        if (par_rank() == 0) must(dir_remove(folder));
+        shared_folder_remove(folder);
     }
     for (int file = 0; file < FILES; file++) mem_free(paths[file]);
     par_finalize();

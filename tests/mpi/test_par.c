@@ -9,19 +9,11 @@
 #include "base/mem.h"
 #include "par/par.h"
 #include "par/par_private.h"
+#include "ranks_check.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int failures;
-
-static void verdict(const char *name, int ok) {
-    int64_t all = ok != 0;
-    par_min_i64(&all, 1);
-    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
-    failures += !all;
-}
 
 /* --- sums over the fixed tree ------------------------------------------------------------------------------------ */
 
@@ -286,7 +278,7 @@ int main(int argc, char **argv) {
         int ok = sum_is_right(70001, 16, 1 << 24, text);
         verdict(text, ok);
         par_finalize();
-        return failures > 0;
+        return failures != 0;
     }
     check_shares();
     for (int64_t cut = 0; cut <= 16; cut += 16) { // long messages whole, then cut into pieces of 16 bytes
@@ -304,5 +296,5 @@ int main(int argc, char **argv) {
     check_output(folder ? folder : "/tmp");
     check_signals();
     par_finalize();
-    return failures > 0;
+    return failures != 0;
 }

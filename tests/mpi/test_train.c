@@ -13,24 +13,12 @@
 #include "model/train.h"
 #include "model/train_windows.h"
 #include "par/par.h"
+#include "ranks_check.h"
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int failures;
-
-static void verdict(const char *name, int ok) {
-    int64_t all = ok != 0;
-    par_min_i64(&all, 1);
-    if (par_rank() == 0) printf("[%s] %s\n", all ? "       OK " : "  FAILED  ", name);
-    failures += !all;
-}
-
-static void must(int rc) {
-    if (rc != 0) par_fail();
-}
 
 enum { VOCAB = 61, CONTEXT = 128 };
 
@@ -308,17 +296,6 @@ static void test_interruptions(tokens_t *corpus, const char *dir, const result_t
     verdict("interruptions leave no trace", same(whole, &pieces));
 }
 
-/* Collective: a new folder, the same on all ranks. */
-static void scratch_folder(char *dir, size_t size) {
-    int rc = 0;
-    if (par_rank() == 0) {
-        snprintf(dir, size, "%s/train.XXXXXX", getenv("TMP") ? getenv("TMP") : "/tmp");
-        if (!mkdtemp(dir)) rc = err_set("%s: cannot be made", dir);
-    }
-    must(par_agree(rc));
-    par_broadcast(dir, size, 0);
-}
-
 static void run_to_the_end(tokens_t *corpus, const char *dir) {
     result_t r;
     train_t spec = short_run();
@@ -329,9 +306,9 @@ static void run_to_the_end(tokens_t *corpus, const char *dir) {
 }
 
 int main(int argc, char **argv) {
-    char dir[300];
+    char dir[SHARED_FOLDER];
     result_t whole;
-    par_init(&argc, &argv);
+    if (par_init(&argc, &argv) != 0) return 1;
     if (argc == 3) {
         tokens_t *corpus = make_corpus(argv[2], "corpus", 60, 99);
         if (strcmp(argv[1], "run") == 0)
@@ -343,7 +320,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     par_watch_signals();
-    scratch_folder(dir, sizeof dir);
+    shared_folder_make(dir);
     tokens_t *corpus = make_corpus(dir, "corpus", 60, 99);
     test_bits(corpus, dir, &whole);
     test_overfit(dir);
@@ -351,8 +328,7 @@ int main(int argc, char **argv) {
     test_refusals(corpus, dir);
     test_interruptions(corpus, dir, &whole);
     tokens_close(corpus);
-    par_barrier();
-    if (par_rank() == 0) dir_remove(dir);
+    shared_folder_remove(dir);
     par_finalize();
     return failures != 0;
 }
