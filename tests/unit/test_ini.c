@@ -173,8 +173,8 @@ static void test_fill_and_print(void **state) {
     out = fopen(scratch("help"), "w");
     opt_print_help(rows, 2, "probe", out);
     fclose(out);
-    assert_file(scratch("help"), "[probe]\nsuffix = 32 ; tokens to reproduce (whole number)\n"
-                                 "rate = 5%   ; share of documents (number)\n");
+    assert_file(scratch("help"), "[probe]\nsuffix = 32 ; tokens to reproduce (whole number, 1 to 4096)\n"
+                                 "rate = 5%   ; share of documents (number, 0 to 1)\n");
 }
 
 static void test_bad_options(void **state) {
