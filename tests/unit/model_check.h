@@ -1,16 +1,8 @@
 /* What the tests of model/ share: small models whose every weight matters, and checks that print what failed. */
 #ifndef MEMPROBE_TESTS_MODEL_CHECK_H
 #define MEMPROBE_TESTS_MODEL_CHECK_H
-#include "base/err.h"
 #include "model/model.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "scratch.h"
 
 enum { CHECK_KINDS = 3, CHECK_KERNELS = 3 };
 static const char *const check_kernels[CHECK_KERNELS] = {"reference", "avx2", "avx512"};
@@ -57,19 +49,6 @@ static const model_spec_t check_spec[CHECK_KINDS] = {
      .parallel_residual = 1,
      .end_token = 7},
 };
-
-static inline void check_ok_at(int rc, const char *what, const char *file, int line) {
-    if (rc != 0) print_error("%s: %s\n", what, err_text());
-    _assert_int_equal((unsigned long)rc, 0, file, line);
-}
-#define check_ok(call) check_ok_at(call, #call, __FILE__, __LINE__)
-
-static inline void check_fails_at(int rc, const char *message, const char *file, int line) {
-    int named = rc == -1 && strstr(err_text(), message) != NULL;
-    if (!named) print_error("must fail with \"%s\", got %d \"%s\"\n", message, rc, rc ? err_text() : "");
-    _assert_int_equal((unsigned long)named, 1, file, line);
-}
-#define check_fails(call, message) check_fails_at(call, message, __FILE__, __LINE__)
 
 static inline void check_same(const char *what, const void *a, const void *b, size_t bytes) {
     if (memcmp(a, b, bytes) != 0) print_error("%s: not the same bits\n", what);

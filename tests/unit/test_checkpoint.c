@@ -10,20 +10,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A folder or file of the test's own, under $TMP; the text is valid until the eighth later call. */
-static const char *temp(const char *dir, const char *name) {
-    static char text[8][1200];
-    static int turn;
-    char *path = text[turn++ % 8];
-    const char *top = getenv("TMP");
-    snprintf(path, sizeof text[0], "%s/memprobe-checkpoint-%s%s%s", top ? top : "/tmp", dir, name[0] ? "/" : "", name);
-    return path;
-}
-
+/* An empty folder of this name. */
 static const char *fresh(const char *dir) {
-    check_ok(dir_remove(temp(dir, "")));
-    check_ok(dir_make(temp(dir, "")));
-    return temp(dir, "");
+    check_ok(dir_remove(scratch(dir)));
+    check_ok(dir_make(scratch(dir)));
+    return scratch(dir);
 }
 
 /* Published sizes, total and without embeddings (Pythia, Biderman et al. 2023, table 1): vocabulary 50304. */
@@ -103,21 +94,21 @@ static void test_round_trip(void **state) {
         model_t *model = check_model(kind, "auto"), *back;
         int64_t n, m;
         const char *one = fresh("one"), *two = fresh("two");
-        check_ok(file_write(temp("one", "source.json"), "{}", 2));
-        check_ok(model_save(model, one, temp("one", "source.json")));
+        check_ok(file_write(scratch("one/source.json"), "{}", 2));
+        check_ok(model_save(model, one, scratch("one/source.json")));
         check_ok(model_load(one, model_ops(model), &back));
         check_equal_specs(model_spec(back), model_spec(model));
         const float *a = model_parameters(model, &n), *b = model_parameters(back, &m);
         assert_int_equal(n, m);
         check_same("parameters", a, b, (size_t)n * sizeof *a);
-        assert_true(file_exists(temp("one", "tokenizer.json")));
+        assert_true(file_exists(scratch("one/tokenizer.json")));
 
         check_ok(model_save(back, two, NULL));
         const char *names[] = {"config.json", "model.safetensors"};
         for (int i = 0; i < 2; i++) {
             file_map_t x, y;
-            check_ok(file_map(temp("one", names[i]), &x));
-            check_ok(file_map(temp("two", names[i]), &y));
+            check_ok(file_map(scratch_in("one", names[i]), &x));
+            check_ok(file_map(scratch_in("two", names[i]), &y));
             assert_int_equal(x.size, y.size);
             check_same(names[i], x.data, y.data, x.size);
             file_unmap(&x);
@@ -146,7 +137,7 @@ static void test_file_rows_of_qkv(void **state) {
             p[tensor[t].offset + i * (tensor[t].columns ? tensor[t].columns : 1)] = (float)i;
     check_ok(model_save(model, fresh("rows"), NULL));
     safetensors_t *file;
-    check_ok(safetensors_open(temp("rows", "model.safetensors"), &file));
+    check_ok(safetensors_open(scratch("rows/model.safetensors"), &file));
     const safetensors_entry_t *weight = safetensors_find(file, "gpt_neox.layers.1.attention.query_key_value.weight");
     const safetensors_entry_t *bias = safetensors_find(file, "gpt_neox.layers.0.attention.query_key_value.bias");
     for (int i = 0; i < 4; i++) {
@@ -176,11 +167,10 @@ static int keep_logits(void *user, int64_t n, const int64_t *select, const row_t
 /* tests/peers/neox.py made the checkpoints and, with transformers in double precision, their logits. */
 static void check_golden(const char *name, const tensor_ops_t *ops) {
     char dir[1000], path[1100];
-    const char *root = getenv("ROOT");
     model_t *model;
     session_t *s;
     csv_t golden;
-    snprintf(dir, sizeof dir, "%s/tests/golden/neox/%s", root ? root : ".", name);
+    snprintf(dir, sizeof dir, "%s/%s", source_path("tests/golden/neox"), name);
     snprintf(path, sizeof path, "%s/logits.csv", dir);
     check_ok(model_load(dir, ops, &model));
     check_ok(csv_read(path, &golden));
@@ -229,15 +219,15 @@ static void refuse_config(const char *from, const char *to, const char *message)
     char text[4000];
     file_map_t map;
     check_ok(model_save(model, fresh("config"), NULL));
-    check_ok(file_map(temp("config", "config.json"), &map));
+    check_ok(file_map(scratch("config/config.json"), &map));
     const char *config = (const char *)map.data, *at = memmem(config, map.size, from, strlen(from));
     assert_non_null(at);
     const char *rest = at + strlen(from);
     int n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)(at - config), config, to, (int)(config + map.size - rest),
                      rest);
     file_unmap(&map);
-    check_ok(file_write(temp("config", "config.json"), text, (size_t)n));
-    check_fails(model_load(temp("config", ""), model_ops(model), &back), message);
+    check_ok(file_write(scratch("config/config.json"), text, (size_t)n));
+    check_fails(model_load(scratch("config"), model_ops(model), &back), message);
     model_free(model);
 }
 
@@ -292,8 +282,8 @@ static void test_spellings(void **state) {
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         char text[1000];
         int n = snprintf(text, sizeof text, "%s%s}", base, row[i].more);
-        check_ok(file_write(temp("spelling", "config.json"), text, (size_t)n));
-        check_ok(spec_read(temp("spelling", "config.json"), &spec));
+        check_ok(file_write(scratch("spelling/config.json"), text, (size_t)n));
+        check_ok(spec_read(scratch("spelling/config.json"), &spec));
         assert_int_equal(spec.rotary_dims, row[i].rotary_dims);
         assert_int_equal(spec.end_token, row[i].end);
         assert_true(spec.rotary_base == row[i].theta);
@@ -310,8 +300,8 @@ static void test_rotary_share_round_trip(void **state) {
         for (int64_t dims = 2; dims <= head; dims += 2) {
             model_spec_t spec = check_spec[0], back;
             spec.heads = 1, spec.width = spec.head_size = head, spec.rotary_dims = dims;
-            check_ok(spec_write(&spec, temp("share", "config.json")));
-            check_ok(spec_read(temp("share", "config.json"), &back));
+            check_ok(spec_write(&spec, scratch("share/config.json")));
+            check_ok(spec_read(scratch("share/config.json"), &back));
             assert_int_equal(back.rotary_dims, dims);
         }
 }
@@ -324,31 +314,31 @@ static void test_refused_weights(void **state) {
     int64_t n;
     float *p = model_parameters(model, &n);
     check_fails(model_load(fresh("weights"), ops, &back), "config.json");
-    check_ok(spec_write(model_spec(model), temp("weights", "config.json")));
-    check_fails(model_load(temp("weights", ""), ops, &back), "neither model.safetensors nor");
+    check_ok(spec_write(model_spec(model), scratch("weights/config.json")));
+    check_fails(model_load(scratch("weights"), ops, &back), "neither model.safetensors nor");
     p[n - 1] = nanf("");
-    check_ok(model_save(model, temp("weights", ""), NULL));
-    check_fails(model_load(temp("weights", ""), ops, &back), "embed_out.weight holds a NaN");
+    check_ok(model_save(model, scratch("weights"), NULL));
+    check_fails(model_load(scratch("weights"), ops, &back), "embed_out.weight holds a NaN");
     p[n - 1] = 0;
-    check_ok(model_save(model, temp("weights", ""), NULL));
+    check_ok(model_save(model, scratch("weights"), NULL));
     file_map_t map;
-    check_ok(file_map(temp("weights", "model.safetensors"), &map));
+    check_ok(file_map(scratch("weights/model.safetensors"), &map));
     uint8_t *bytes = test_malloc(map.size);
     size_t size = map.size;
     memcpy(bytes, map.data, size);
     file_unmap(&map);
-    check_ok(file_write(temp("weights", "model.safetensors"), bytes, size - 1));
-    check_fails(model_load(temp("weights", ""), ops, &back), "truncated");
+    check_ok(file_write(scratch("weights/model.safetensors"), bytes, size - 1));
+    check_fails(model_load(scratch("weights"), ops, &back), "truncated");
     uint8_t *dtype = memmem(bytes, size, "F32", 3);
     memcpy(dtype, "I32", 3);
-    check_ok(file_write(temp("weights", "model.safetensors"), bytes, size));
-    check_fails(model_load(temp("weights", ""), ops, &back), "gpt_neox.embed_in.weight has dtype I32");
+    check_ok(file_write(scratch("weights/model.safetensors"), bytes, size));
+    check_fails(model_load(scratch("weights"), ops, &back), "gpt_neox.embed_in.weight has dtype I32");
     test_free(bytes);
     model_free(model);
 }
 
 static void write_index(const char *text) {
-    check_ok(file_write(temp("index", "model.safetensors.index.json"), text, strlen(text)));
+    check_ok(file_write(scratch("index/model.safetensors.index.json"), text, strlen(text)));
 }
 
 static void test_refused_indexes(void **state) {
@@ -358,9 +348,9 @@ static void test_refused_indexes(void **state) {
     char dir[1200];
     snprintf(dir, sizeof dir, "%s", fresh("index"));
     check_ok(model_save(model, dir, NULL));
-    check_ok(file_copy(temp("index", "model.safetensors"), temp("index", "a.safetensors")));
-    check_ok(file_copy(temp("index", "model.safetensors"), temp("index", "b.safetensors")));
-    remove(temp("index", "model.safetensors"));
+    check_ok(file_copy(scratch("index/model.safetensors"), scratch("index/a.safetensors")));
+    check_ok(file_copy(scratch("index/model.safetensors"), scratch("index/b.safetensors")));
+    remove(scratch("index/model.safetensors"));
     write_index("{");
     check_fails(model_load(dir, ops, &back), "index.json:1:");
     write_index("{\"weight_map\":{}}");
@@ -391,5 +381,5 @@ int main(void) {
         cmocka_unit_test(test_rotary_share_round_trip), cmocka_unit_test(test_refused_weights),
         cmocka_unit_test(test_refused_indexes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -1,43 +1,12 @@
 /* Documents of JSON lines: what is read, and that each damage is named with its file and line. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-// cmocka wants those first
-#include "base/err.h"
-#include "base/file.h"
-#include "base/mem.h"
 #include "base/zio.h"
+#include "scratch.h"
 #include "text/documents.h"
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static char folder[256], path[512];
-
-static int make_folder(void **state) {
-    (void)state;
-    const char *tmp = getenv("TMP");
-    snprintf(folder, sizeof folder, "%s/documents.XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(folder)) return 1;
-    snprintf(path, sizeof path, "%s/some.jsonl", folder);
-    return 0;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return dir_remove(folder);
-}
-
-static void ok(int rc) {
-    if (rc != 0) fail_msg("%s", err_text());
-}
 
 static documents_t *open_text(const char *text, size_t bytes) {
     documents_t *reader = NULL;
-    ok(file_write(path, text, bytes));
-    ok(documents_open(path, &reader));
+    check_ok(file_write(scratch("some.jsonl"), text, bytes));
+    check_ok(documents_open(scratch("some.jsonl"), &reader));
     return reader;
 }
 
@@ -68,10 +37,10 @@ static void test_fields(void **state) {
     char unnamed[600];
     documents_t *reader = open_text(lines, sizeof lines - 1);
     check_next(reader, "a/1", "books", "one", 3);
-    snprintf(unnamed, sizeof unnamed, "%s:2", path);
+    snprintf(unnamed, sizeof unnamed, "%s:2", scratch("some.jsonl"));
     check_next(reader, unnamed, "ArXiv", "two", 3);
     check_next(reader, "-7", "", "a\0b\n\xf0\x9f\x98\x80", 8);
-    snprintf(unnamed, sizeof unnamed, "%s:4", path);
+    snprintf(unnamed, sizeof unnamed, "%s:4", scratch("some.jsonl"));
     check_next(reader, unnamed, "", "", 0);
     check_next(reader, "9007199254740993", "x", "\xc3\xa9", 2);
     check_end(reader);
@@ -87,14 +56,15 @@ static void test_compressed(void **state) {
     zout_t *out;
     documents_t *reader;
     char name[600];
-    snprintf(name, sizeof name, "%s.zst", path);
-    ok(zout_open(name, 3, &out));
+    snprintf(name, sizeof name, "%s.zst", scratch("some.jsonl"));
+    check_ok(zout_open(name, 3, &out));
     for (int i = 0; i < 1000; i++) {
         char line[64];
-        ok(zout_write(out, line, (size_t)snprintf(line, sizeof line, "{\"id\":%d,\"text\":\"text %d\"}\n", i, i)));
+        check_ok(
+            zout_write(out, line, (size_t)snprintf(line, sizeof line, "{\"id\":%d,\"text\":\"text %d\"}\n", i, i)));
     }
-    ok(zout_commit(out));
-    ok(documents_open(name, &reader));
+    check_ok(zout_commit(out));
+    check_ok(documents_open(name, &reader));
     for (int i = 0; i < 1000; i++) {
         char id[16], text[32];
         snprintf(id, sizeof id, "%d", i);
@@ -156,7 +126,7 @@ static void test_damage(void **state) {
         documents_t *reader = open_text(text, n);
         assert_int_equal(documents_next(reader, &d), 1);
         if (documents_next(reader, &d) != -1) fail_msg("accepted: %s", bad[i].line);
-        snprintf(where, sizeof where, "%s:2: ", path);
+        snprintf(where, sizeof where, "%s:2: ", scratch("some.jsonl"));
         if (!strstr(err_text(), bad[i].message) || strncmp(err_text(), where, strlen(where)) != 0) {
             fail_msg("%s\nsays: %s", bad[i].line, err_text());
         }
@@ -193,5 +163,5 @@ int main(void) {
         cmocka_unit_test(test_long_line),    cmocka_unit_test(test_damage),     cmocka_unit_test(test_deep_nesting),
         cmocka_unit_test(test_missing_file),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

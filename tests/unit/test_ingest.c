@@ -1,62 +1,26 @@
 /* Ingest on one rank: which documents go where, what is planted, and what is refused. Ranks: tests/mpi/test_ingest.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-// cmocka wants those first
-#include "base/err.h"
-#include "base/file.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "par/par.h"
+#include "scratch.h"
 #include "text/ingest.h"
 #include "text/tokenizer.h"
 #include "text/tokens.h"
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static char folder[256]; // of the whole program, removed at the end
-
-static char *in_folder(const char *name) {
-    static char text[64][512]; // enough for all names of one test;
-    static int turn;
-    turn = (turn + 1) % 64;
-    snprintf(text[turn], sizeof text[turn], "%s/%s", folder, name);
-    return text[turn];
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    const char *tmp = getenv("TMP");
-    snprintf(folder, sizeof folder, "%s/ingest.XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return dir_remove(folder);
-}
-
-static void ok(int rc) {
-    if (rc != 0) fail_msg("%s", err_text());
-}
 
 static void write_text(const char *name, const char *text) {
-    ok(file_write(in_folder(name), text, strlen(text)));
+    check_ok(file_write(scratch(name), text, strlen(text)));
 }
 
 /* n documents "PREFIX d" whose text repeats a few words. */
 static void write_documents(const char *name, const char *prefix, int n) {
     file_out_t *out = NULL;
-    ok(file_out_open(in_folder(name), &out));
+    check_ok(file_out_open(scratch(name), &out));
     for (int d = 0; d < n; d++) {
-        ok(file_out_print(out, "{\"id\": \"%s %d\", \"source\": \"%s\", \"text\": \"the %d words of a document\"}\n",
-                          prefix, d, prefix, d));
+        check_ok(file_out_print(out,
+                                "{\"id\": \"%s %d\", \"source\": \"%s\", \"text\": \"the %d words of a document\"}\n",
+                                prefix, d, prefix, d));
     }
-    ok(file_out_commit(out));
+    check_ok(file_out_commit(out));
 }
 
 static const int64_t copies[] = {1, 3};
@@ -69,28 +33,28 @@ static ingest_t spec_of(file_list_t *inputs, double held_out, int64_t per_level)
 }
 
 static void run(const ingest_t *spec, const char *dir) {
-    ok(ingest_train_tokenizer(spec, 270, in_folder("tokenizer.json")));
-    ok(ingest_run(spec, in_folder("tokenizer.json"), dir));
+    check_ok(ingest_train_tokenizer(spec, 270, scratch("tokenizer.json")));
+    check_ok(ingest_run(spec, scratch("tokenizer.json"), dir));
 }
 
 static tokens_t *open_half(const char *dir, const char *half) {
     char path[600];
     snprintf(path, sizeof path, "%s/%s", dir, half);
     tokens_t *t = NULL;
-    ok(tokens_open(path, &t));
+    check_ok(tokens_open(path, &t));
     return t;
 }
 
 static char *text_of(tokens_t *t, int64_t document) {
     tokenizer_t *tokenizer = NULL;
-    ok(tokenizer_load(in_folder("tokenizer.json"), &tokenizer));
+    check_ok(tokenizer_load(scratch("tokenizer.json"), &tokenizer));
     const token_document_t *d = tokens_document(t, document);
     int32_t *ids = mem_new(d->length + 1, sizeof *ids, "test");
-    ok(tokens_read(t, d->first, d->length + 1, ids));
+    check_ok(tokens_read(t, d->first, d->length + 1, ids));
     assert_int_equal(ids[d->length], tokenizer_end(tokenizer));
     char *text = NULL;
     size_t bytes = 0;
-    ok(tokenizer_decode(tokenizer, ids, d->length, &text, &bytes));
+    check_ok(tokenizer_decode(tokenizer, ids, d->length, &text, &bytes));
     mem_free(ids);
     tokenizer_free(tokenizer);
     return text;
@@ -100,10 +64,10 @@ static void documents_keep_order_and_text(void **state) {
     (void)state;
     write_documents("b.jsonl", "b", 3);
     write_text("a.jsonl", "{\"id\": \"first\", \"text\": \"\"}\n{\"text\": \"h\\u00e9llo\\nworld\"}\n");
-    char *path[] = {in_folder("a.jsonl"), in_folder("b.jsonl")};
+    char *path[] = {scratch("a.jsonl"), scratch("b.jsonl")};
     file_list_t inputs = {2, path};
     ingest_t spec = spec_of(&inputs, 0, 0);
-    char *dir = in_folder("order");
+    char *dir = scratch("order");
     run(&spec, dir);
     tokens_t *members = open_half(dir, "members"), *controls = open_half(dir, "controls");
     assert_int_equal(tokens_documents(members), 5);
@@ -126,8 +90,8 @@ static void documents_keep_order_and_text(void **state) {
     }
     tokens_close(members);
     tokens_close(controls);
-    assert_true(file_exists(in_folder("order/members/0000-a.tok.zst")));
-    assert_true(file_exists(in_folder("order/controls/0001-b.tok.zst")));
+    assert_true(file_exists(scratch("order/members/0000-a.tok.zst")));
+    assert_true(file_exists(scratch("order/controls/0001-b.tok.zst")));
 }
 
 /* Each document is on one side; the same side when the files change their order and names. */
@@ -136,13 +100,13 @@ static void held_out_by_id(void **state) {
     enum { N = 2000 };
     write_documents("one.jsonl", "one", N);
     write_documents("two.jsonl", "two", N);
-    char *forth[] = {in_folder("one.jsonl"), in_folder("two.jsonl")}, *back[] = {forth[1], forth[0]};
+    char *forth[] = {scratch("one.jsonl"), scratch("two.jsonl")}, *back[] = {forth[1], forth[0]};
     file_list_t inputs = {2, forth};
     ingest_t spec = spec_of(&inputs, 0.05, 0);
     char side[2][2 * N];
     memset(side, 'x', sizeof side);
     for (int turn = 0; turn < 2; turn++) {
-        char *dir = in_folder("held");
+        char *dir = scratch("held");
         inputs.path = turn ? back : forth;
         run(&spec, dir);
         for (int half = 0; half < 2; half++) {
@@ -180,10 +144,10 @@ static int family_copies(tokens_t *t, const char *family, char *text) {
 static void planted_copies_are_all_there(void **state) {
     (void)state;
     write_documents("many.jsonl", "many", 50);
-    char *path[] = {in_folder("many.jsonl")};
+    char *path[] = {scratch("many.jsonl")};
     file_list_t inputs = {1, path};
     ingest_t spec = spec_of(&inputs, 0.1, 4);
-    char *dir = in_folder("planted");
+    char *dir = scratch("planted");
     run(&spec, dir);
     tokens_t *members = open_half(dir, "members"), *controls = open_half(dir, "controls");
     assert_int_equal(tokens_documents(members) + tokens_documents(controls), 50 + 4 * 1 + 4 * 3 + 2 * 4);
@@ -191,11 +155,11 @@ static void planted_copies_are_all_there(void **state) {
         for (int64_t number = 0; number < 4; number++) {
             char family[64], *text = NULL;
             snprintf(family, sizeof family, "planted/%d/%lld", level, (long long)number);
-            ok(inject_text(&spec.inject, level, number, 0, &text));
+            check_ok(inject_text(&spec.inject, level, number, 0, &text));
             assert_int_equal(family_copies(members, family, text), copies[level]);
             mem_free(text);
             snprintf(family, sizeof family, "planted-control/%d/%lld", level, (long long)number);
-            ok(inject_text(&spec.inject, level, number, 1, &text));
+            check_ok(inject_text(&spec.inject, level, number, 1, &text));
             assert_int_equal(family_copies(controls, family, text), 1);
             assert_int_equal(family_copies(members, family, text), 0);
             mem_free(text);
@@ -209,10 +173,10 @@ static void shards_of_an_earlier_run_are_gone(void **state) {
     (void)state;
     write_documents("old.jsonl", "old", 5);
     write_documents("new.jsonl", "new", 4);
-    char *path[] = {in_folder("old.jsonl"), in_folder("new.jsonl")};
+    char *path[] = {scratch("old.jsonl"), scratch("new.jsonl")};
     file_list_t both = {2, path}, one = {1, path + 1};
     ingest_t spec = spec_of(&both, 0, 2);
-    char *dir = in_folder("again");
+    char *dir = scratch("again");
     run(&spec, dir);
     spec = spec_of(&one, 0, 0);
     run(&spec, dir);
@@ -227,10 +191,10 @@ static void a_file_without_documents_makes_an_empty_shard(void **state) {
     (void)state;
     write_text("none.jsonl", "");
     write_documents("some.jsonl", "some", 2);
-    char *path[] = {in_folder("none.jsonl"), in_folder("some.jsonl"), in_folder("none.jsonl")};
+    char *path[] = {scratch("none.jsonl"), scratch("some.jsonl"), scratch("none.jsonl")};
     file_list_t inputs = {3, path};
     ingest_t spec = spec_of(&inputs, 0, 1);
-    char *dir = in_folder("empty");
+    char *dir = scratch("empty");
     run(&spec, dir);
     tokens_t *members = open_half(dir, "members");
     assert_int_equal(tokens_documents(members), 2 + 4);
@@ -239,10 +203,10 @@ static void a_file_without_documents_makes_an_empty_shard(void **state) {
 
 static void refuses(const ingest_t *spec, const char *words) {
     err_clear();
-    assert_int_equal(ingest_run(spec, in_folder("tokenizer.json"), in_folder("refused")), -1);
+    assert_int_equal(ingest_run(spec, scratch("tokenizer.json"), scratch("refused")), -1);
     if (strstr(err_text(), words) == NULL) fail_msg("'%s' is not in: %s", words, err_text());
-    assert_false(file_exists(in_folder("refused/members/DONE")));
-    assert_false(file_exists(in_folder("refused/controls/DONE")));
+    assert_false(file_exists(scratch("refused/members/DONE")));
+    assert_false(file_exists(scratch("refused/controls/DONE")));
 }
 
 static void bad_corpora_are_refused(void **state) {
@@ -254,27 +218,27 @@ static void bad_corpora_are_refused(void **state) {
     write_text("ours.jsonl", "{\"id\": \"planted/0/0/0\", \"text\": \"\"}\n");
     write_text("broken.jsonl", "{\"id\": \"z\", \"text\": \"\"}\n{\"id\":\n");
     write_text("none.jsonl", "");
-    char *path[2] = {in_folder("good.jsonl"), NULL};
+    char *path[2] = {scratch("good.jsonl"), NULL};
     file_list_t inputs = {1, path};
     ingest_t spec = spec_of(&inputs, 0, 1);
-    run(&spec, in_folder("good"));
+    run(&spec, scratch("good"));
 
     inputs.count = 2;
-    path[1] = in_folder("twice.jsonl");
+    path[1] = scratch("twice.jsonl");
     refuses(&spec, "twice.jsonl, document 3, has the id of");
-    path[1] = in_folder("same.jsonl");
+    path[1] = scratch("same.jsonl");
     refuses(&spec, "same.jsonl, document 2, has the id of");
-    path[1] = in_folder("broken.jsonl");
+    path[1] = scratch("broken.jsonl");
     refuses(&spec, "broken.jsonl:2");
-    path[1] = in_folder("absent.jsonl");
+    path[1] = scratch("absent.jsonl");
     refuses(&spec, "absent.jsonl");
-    path[1] = in_folder("ours.jsonl");
+    path[1] = scratch("ours.jsonl");
     refuses(&spec, "planted/0/0/0");
     spec.inject.per_level = 0;
-    ok(ingest_run(&spec, in_folder("tokenizer.json"), in_folder("allowed")));
+    check_ok(ingest_run(&spec, scratch("tokenizer.json"), scratch("allowed")));
 
     inputs.count = 1;
-    path[0] = in_folder("none.jsonl");
+    path[0] = scratch("none.jsonl");
     refuses(&spec, "no document is left to train on");
     inputs.count = 0;
     refuses(&spec, "no input file");
@@ -294,7 +258,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_file_without_documents_makes_an_empty_shard),
         cmocka_unit_test(bad_corpora_are_refused),
     };
-    int rc = cmocka_run_group_tests(tests, make_folder, remove_folder);
+    int rc = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
     par_finalize();
     return rc;
 }

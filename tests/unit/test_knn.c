@@ -1,18 +1,9 @@
 /* Nearest neighbours against brute force, with and without ties; the kNN-LM's distribution and blend against the toy of
  * the reference notes (values computed there in double, independently); the attachment on a small decoder. */
-#include "base/err.h"
-#include "base/file.h"
-#include "base/mem.h"
 #include "base/rng.h"
 #include "memory/knn.h"
+#include "scratch.h"
 #include "tensor/math.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 
 static double distance_of(double a, double b) {
     return a > b ? a - b : b - a;
@@ -346,12 +337,8 @@ static void test_refusals(void **state) {
 
 /* --- files ------------------------------------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/memprobe-test-store.XXXXXX";
-
 static void put(const char *name, const void *data, size_t bytes) {
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    assert_int_equal(file_write(path, data, bytes), 0);
+    check_ok(file_write(scratch(name), data, bytes));
 }
 
 static void put_meta(const char *text) {
@@ -360,7 +347,7 @@ static void put_meta(const char *text) {
 
 static void assert_refused(const char *words) {
     datastore_t store;
-    assert_int_equal(datastore_open(folder, &store), -1);
+    assert_int_equal(datastore_open(scratch_dir, &store), -1);
     if (!strstr(err_text(), words)) fail_msg("the message is: %s", err_text());
     assert_null(store.hidden);
 }
@@ -371,14 +358,13 @@ static void test_files(void **state) {
     const int32_t values[] = {9, 40000};
     const int64_t positions[] = {4, 7}, disorder[] = {7, 7};
     datastore_t store;
-    assert_non_null(mkdtemp(folder));
     assert_refused("meta.json");
     put_meta("{\"format\": 1, \"entries\": 2, \"width\": 3}");
     assert_refused("keys.f32");
     put("keys.f32", keys, sizeof keys);
     put("values.u32", values, sizeof values);
     put("positions.i64", positions, sizeof positions);
-    assert_int_equal(datastore_open(folder, &store), 0);
+    assert_int_equal(datastore_open(scratch_dir, &store), 0);
     assert_true(store.n == 2 && store.width == 3 && store.keys[5] == 6 && store.values[1] == 40000);
     assert_true(store.position[1] == 7);
     datastore_close(&store);
@@ -397,7 +383,6 @@ static void test_files(void **state) {
     assert_refused("keys.f32");
     put_meta("{");
     assert_refused("meta.json");
-    assert_int_equal(dir_remove(folder), 0);
 }
 
 int main(void) {
@@ -408,5 +393,5 @@ int main(void) {
         cmocka_unit_test(test_empty_store), cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_files),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -99,15 +99,6 @@ static void write_probes(void) {
     tokenizer_free(tokenizer);
 }
 
-static const char *root(const char *path) {
-    static char text[4][600];
-    static int next;
-    const char *base = getenv("ROOT");
-    char *here = text[next++ % 4];
-    snprintf(here, sizeof text[0], "%s/%s", base != NULL ? base : ".", path);
-    return here;
-}
-
 static int make_study(void **state) {
     static char tokenizer[600], probes[600], dir[600], plots[600];
     if (scratch_make(state) != 0 || dir_make(scratch("probes")) != 0) return -1;
@@ -123,7 +114,7 @@ static int make_study(void **state) {
     strcpy(tokenizer, scratch("tokenizer.json"));
     strcpy(probes, scratch("probes"));
     strcpy(dir, scratch("results"));
-    strcpy(plots, root("plots"));
+    strcpy(plots, source_path("plots"));
     report = (report_t){.name = "a <study>",
                         .dir = dir,
                         .probes_dir = probes,
@@ -155,8 +146,8 @@ static void assert_same_file(const char *path, const char *expected) {
 static void test_tables(void **state) {
     (void)state;
     ok(report_tables(&report));
-    assert_same_file(scratch("results/rates.csv"), root("tests/golden/report/rates.csv"));
-    assert_same_file(scratch("results/fits.csv"), root("tests/golden/report/fits.csv"));
+    assert_same_file(scratch("results/rates.csv"), source_path("tests/golden/report/rates.csv"));
+    assert_same_file(scratch("results/fits.csv"), source_path("tests/golden/report/fits.csv"));
     assert_same_file(scratch("results/probes.csv"), scratch("probes/probes.csv"));
 
     zin_t *in;

@@ -1,17 +1,7 @@
 /* The safetensors reader against forged files, and the writer against the published layout. Every file here is built
  * from its JSON header, so a test shows exactly the byte that is wrong. */
-#include "base/err.h"
-#include "base/file.h"
 #include "model/safetensors.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "scratch.h"
 
 enum { LIMIT = 4096 };
 
@@ -48,9 +38,8 @@ static void refuse(const char *header, uint64_t claimed, size_t data, const char
 static void test_golden_file(void **state) {
     (void)state;
     const char *header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}       ";
-    char path[1000];
     const float data[4] = {1, -2, 0.5f, 3};
-    snprintf(path, sizeof path, "%s/golden.safetensors", getenv("TMP") ? getenv("TMP") : "/tmp");
+    const char *path = scratch("golden.safetensors");
     safetensors_entry_t entry = {.name = "a", .rank = 2, .shape = {2, 2}};
     safetensors_out_t *out;
     assert_int_equal(safetensors_create(path, NULL, 1, &entry, &out), 0);
@@ -78,14 +67,12 @@ static void test_golden_file(void **state) {
     assert_int_equal(safetensors_read(file, a, 2, 3, back), -1);
     assert_null(safetensors_find(file, "b"));
     safetensors_close(file);
-    remove(path);
 }
 
 static void test_writer_checks_amount(void **state) {
     (void)state;
-    char path[1000];
     const float data[4] = {0};
-    snprintf(path, sizeof path, "%s/short.safetensors", getenv("TMP") ? getenv("TMP") : "/tmp");
+    const char *path = scratch("short.safetensors");
     safetensors_entry_t entry = {.name = "a", .rank = 1, .shape = {4}};
     safetensors_out_t *out;
     assert_int_equal(safetensors_create(path, "pt", 1, &entry, &out), 0);
@@ -212,5 +199,5 @@ int main(void) {
         cmocka_unit_test(test_entries),       cmocka_unit_test(test_tiling),
         cmocka_unit_test(test_values),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -1,15 +1,8 @@
 /* The tokenizer against other implementations and against itself. Golden ids: group K of the references (made by an
  * independent program in another language), and tests/golden/tokenizer_*.json[l], made with the library `tokenizers`
  * 0.23.3 by tests/peers/tokenizer.py --freeze. Tests on the 50k vocabulary need $SHARED/data/20B_tokenizer.json. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-// cmocka wants those first
-#include "base/err.h"
-#include "base/file.h"
-#include "base/mem.h"
 #include "base/rng.h"
+#include "scratch.h"
 #include "text/bpe.h"
 #include "text/bpe_learn.h"
 #include "text/bytelevel.h"
@@ -18,40 +11,11 @@
 #include "text/tokenizer.h"
 #include "text/tokenizer_private.h"
 #include "text/utf8.h"
-#include <cmocka.h>
 #include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-static char folder[256];
-
-static int make_folder(void **state) {
-    (void)state;
-    const char *tmp = getenv("TMP");
-    snprintf(folder, sizeof folder, "%s/tokenizer.XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return dir_remove(folder);
-}
-
-static void ok(int rc) {
-    if (rc != 0) fail_msg("%s", err_text());
-}
-
-static const char *golden(const char *name) {
-    static char path[1024];
-    const char *root = getenv("ROOT");
-    snprintf(path, sizeof path, "%s/tests/golden/%s", root ? root : ".", name);
-    return path;
-}
 
 static tokenizer_t *load(const char *path) {
     tokenizer_t *t = NULL;
-    ok(tokenizer_load(path, &t));
+    check_ok(tokenizer_load(path, &t));
     return t;
 }
 
@@ -73,7 +37,7 @@ static uint64_t draw(uint64_t *counter, int64_t bound) {
 static void check_ids(tokenizer_t *t, const char *text, size_t bytes, const int32_t *want, int64_t want_n) {
     int32_t *ids = NULL;
     int64_t n = 0, capacity = 0;
-    ok(tokenizer_encode(t, text, bytes, &ids, &n, &capacity));
+    check_ok(tokenizer_encode(t, text, bytes, &ids, &n, &capacity));
     int same = n == want_n;
     for (int64_t i = 0; same && i < n; i++) same = ids[i] == want[i];
     if (!same) {
@@ -175,8 +139,8 @@ static void test_golden_k(void **state) {
 
 /* Each line of a golden file is {"text": ..., "ids": [...]}. */
 static void check_samples(tokenizer_t *t, const char *name) {
-    FILE *in = fopen(golden(name), "r");
-    if (!in) fail_msg("cannot open %s", golden(name));
+    FILE *in = fopen(source_path(name), "r");
+    if (!in) fail_msg("cannot open %s", source_path(name));
     int lines = 0;
     for (json_t *line; (line = json_loadf(in, JSON_DISABLE_EOF_CHECK | JSON_ALLOW_NUL, NULL)); lines++) {
         const json_t *text = json_object_get(line, "text"), *ids = json_object_get(line, "ids");
@@ -193,12 +157,12 @@ static void check_samples(tokenizer_t *t, const char *name) {
 
 static void test_samples_20b(void **state) {
     (void)state;
-    check_samples(load_20b(), "tokenizer_20b.jsonl");
+    check_samples(load_20b(), "tests/golden/tokenizer_20b.jsonl");
 }
 
 static void test_samples_small(void **state) {
     (void)state;
-    check_samples(load(golden("tokenizer_small.json")), "tokenizer_small.jsonl");
+    check_samples(load(source_path("tests/golden/tokenizer_small.json")), "tests/golden/tokenizer_small.jsonl");
 }
 
 /* --- pre-tokens -----------------------------------------------------------------------------------------------------
@@ -240,7 +204,7 @@ static void check_nfc(const char *text, const char *want) {
     nfc_t nfc = {0};
     const uint8_t *out;
     size_t bytes;
-    ok(nfc_normalize(&nfc, (const uint8_t *)text, strlen(text), &out, &bytes));
+    check_ok(nfc_normalize(&nfc, (const uint8_t *)text, strlen(text), &out, &bytes));
     assert_int_equal(bytes, strlen(want));
     assert_memory_equal(out, want, bytes);
     nfc_free(&nfc);
@@ -273,7 +237,7 @@ static void test_nfc_of_hostile_marks(void **state) {
     nfc_t nfc = {0};
     const uint8_t *out;
     size_t bytes;
-    ok(nfc_normalize(&nfc, (const uint8_t *)text, n, &out, &bytes));
+    check_ok(nfc_normalize(&nfc, (const uint8_t *)text, n, &out, &bytes));
     assert_int_equal(bytes, n);
     assert_memory_equal(out, "q\u0323\u0323", 5);
     assert_memory_equal(out + n - 4, "\u0315\u0315", 4);
@@ -313,7 +277,7 @@ static void test_merges_equal_definition(void **state) {
         m[0] = (int32_t)draw(&counter, next);
         m[1] = (int32_t)draw(&counter, next);
         m[2] = next;
-        ok(bpe_add_merge(bpe, m[0], m[1], m[2], &again));
+        check_ok(bpe_add_merge(bpe, m[0], m[1], m[2], &again));
         if (again < 0) n++, next++;
     }
     for (int w = 0; w < WORDS; w++) {
@@ -323,7 +287,7 @@ static void test_merges_equal_definition(void **state) {
         for (int64_t i = 0; i < n; i++) want[i] = (word[i] = (uint8_t)('a' + draw(&counter, LETTERS))) - 'a';
         int64_t want_n = merge_naively(merge, MERGES, want, n);
         for (int again = 0; again < 2; again++) {
-            ok(bpe_encode(bpe, word, (size_t)n, got, &got_n));
+            check_ok(bpe_encode(bpe, word, (size_t)n, got, &got_n));
             assert_int_equal(got_n, want_n);
             assert_memory_equal(got, want, (size_t)got_n * sizeof *got);
         }
@@ -343,7 +307,7 @@ static void test_cache_tells_words_apart(void **state) {
     for (int i = 0; i < 256; i++) byte_id[i] = i == 'a' ? 0 : i == 'b' ? 1 : -1;
     bpe_t *bpe = bpe_create(byte_id, MERGES);
     for (int64_t again, i = 0; i < MERGES; i++) {
-        ok(bpe_add_merge(bpe, merge[3 * i], merge[3 * i + 1], merge[3 * i + 2], &again));
+        check_ok(bpe_add_merge(bpe, merge[3 * i], merge[3 * i + 1], merge[3 * i + 2], &again));
     }
     for (int64_t n = 1; n < LONGEST; n++) {
         for (int64_t place = 0; place <= n; place++) {
@@ -351,7 +315,7 @@ static void test_cache_tells_words_apart(void **state) {
             int64_t got_n;
             for (int64_t i = 0; i < n; i++) want[i] = (word[i] = i == place ? 'b' : 'a') == 'b';
             int64_t want_n = merge_naively(merge, MERGES, want, n);
-            ok(bpe_encode(bpe, word, (size_t)n, got, &got_n));
+            check_ok(bpe_encode(bpe, word, (size_t)n, got, &got_n));
             assert_int_equal(got_n, want_n);
             assert_memory_equal(got, want, (size_t)got_n * sizeof *got);
         }
@@ -363,7 +327,8 @@ static void test_cache_tells_words_apart(void **state) {
 static void test_cache_never_shows(void **state) {
     (void)state;
     enum { WORDS = 300000 };
-    tokenizer_t *t = load(golden("tokenizer_small.json")), *fresh = load(golden("tokenizer_small.json"));
+    tokenizer_t *t = load(source_path("tests/golden/tokenizer_small.json")),
+                *fresh = load(source_path("tests/golden/tokenizer_small.json"));
     uint64_t counter = 0;
     int32_t *ids = NULL;
     int64_t n, capacity = 0;
@@ -373,8 +338,8 @@ static void test_cache_never_shows(void **state) {
         for (size_t i = 0; i < bytes; i++)
             word[i] = (char)(w % 2 ? "etha"[draw(&counter, 4)] : '#' + (char)draw(&counter, 4));
         n = 0;
-        ok(tokenizer_encode(t, word, bytes, &ids, &n, &capacity));
-        ok(tokenizer_decode(t, ids, n, &text, &decoded));
+        check_ok(tokenizer_encode(t, word, bytes, &ids, &n, &capacity));
+        check_ok(tokenizer_decode(t, ids, n, &text, &decoded));
         assert_int_equal(decoded, bytes);
         assert_memory_equal(text, word, bytes);
         if (w > WORDS - 100) check_ids(fresh, word, bytes, ids, n);
@@ -392,14 +357,14 @@ static void test_long_words(void **state) {
     char *word = mem_new(BYTES, 1, "test"), *text;
     size_t bytes;
     uint64_t counter = 0;
-    tokenizer_t *t = load(golden("tokenizer_small.json"));
+    tokenizer_t *t = load(source_path("tests/golden/tokenizer_small.json"));
     for (int kind = 0; kind < 2; kind++) {
         int32_t *ids = NULL;
         int64_t n = 0, capacity = 0;
         for (int i = 0; i < BYTES; i++) word[i] = kind == 0 ? 'e' : "etha"[draw(&counter, 4)];
-        ok(tokenizer_encode(t, word, BYTES, &ids, &n, &capacity));
+        check_ok(tokenizer_encode(t, word, BYTES, &ids, &n, &capacity));
         assert_true(n < BYTES);
-        ok(tokenizer_decode(t, ids, n, &text, &bytes));
+        check_ok(tokenizer_decode(t, ids, n, &text, &bytes));
         assert_int_equal(bytes, BYTES);
         assert_memory_equal(text, word, BYTES);
         mem_free(text);
@@ -414,24 +379,16 @@ static void test_long_words(void **state) {
 
 static void train(const char *const *texts, int n, int32_t vocab, const char *path) {
     bpe_trainer_t *trainer = bpe_trainer_create();
-    for (int i = 0; i < n; i++) ok(bpe_trainer_add(trainer, texts[i], strlen(texts[i])));
-    ok(bpe_trainer_write(trainer, vocab, path));
+    for (int i = 0; i < n; i++) check_ok(bpe_trainer_add(trainer, texts[i], strlen(texts[i])));
+    check_ok(bpe_trainer_write(trainer, vocab, path));
     bpe_trainer_free(trainer);
-}
-
-static const char *in_folder(const char *name) {
-    static char path[2][512];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
 }
 
 /* Words "ab", " ab", " cb". Pairs: a b twice; then once each "space ab", "space c", "c b", of which c (67) is the
  * smallest left id; then "space ab" (221 257) before "space cb" (221 258). All is merged then: 261 entries. */
 static void test_training_by_hand(void **state) {
     (void)state;
-    const char *text = "ab ab cb", *path = in_folder("hand.json");
+    const char *text = "ab ab cb", *path = scratch("hand.json");
     static const struct {
         const char *token;
         int32_t id;
@@ -448,11 +405,11 @@ static void test_training_by_hand(void **state) {
     tokenizer_free(t);
 
     bpe_trainer_t *trainer = bpe_trainer_create();
-    ok(bpe_trainer_add(trainer, text, strlen(text)));
-    assert_int_equal(bpe_trainer_write(trainer, 262, in_folder("none.json")), -1);
+    check_ok(bpe_trainer_add(trainer, text, strlen(text)));
+    assert_int_equal(bpe_trainer_write(trainer, 262, scratch("none.json")), -1);
     assert_non_null(strstr(err_text(), "at most 261 entries"));
-    assert_int_equal(bpe_trainer_write(trainer, 256, in_folder("none.json")), -1);
-    assert_int_equal(file_exists(in_folder("none.json")), 0);
+    assert_int_equal(bpe_trainer_write(trainer, 256, scratch("none.json")), -1);
+    assert_int_equal(file_exists(scratch("none.json")), 0);
     bpe_trainer_free(trainer);
 }
 
@@ -460,8 +417,8 @@ static void test_training_by_hand(void **state) {
 static void test_training_on_repeats(void **state) {
     (void)state;
     const char *text = "aaaaa";
-    train(&text, 1, 259, in_folder("repeats.json"));
-    tokenizer_t *t = load(in_folder("repeats.json"));
+    train(&text, 1, 259, scratch("repeats.json"));
+    tokenizer_t *t = load(scratch("repeats.json"));
     check_ids(t, text, 5, (int32_t[]){257, 258},
               2); // aa = 257, aaa = 258: the tie of 257 65 and 257 257 goes to the smaller
     tokenizer_free(t);
@@ -471,15 +428,15 @@ static void test_training_equals_library(void **state) {
     (void)state;
     file_map_t map;
     json_error_t error;
-    ok(file_map(golden("genesis.txt"), &map));
+    check_ok(file_map(source_path("tests/golden/genesis.txt"), &map));
     bpe_trainer_t *trainer = bpe_trainer_create();
-    ok(bpe_trainer_add(trainer, (const char *)map.data, map.size));
-    ok(bpe_trainer_write(trainer, 500, in_folder("genesis.json")));
+    check_ok(bpe_trainer_add(trainer, (const char *)map.data, map.size));
+    check_ok(bpe_trainer_write(trainer, 500, scratch("genesis.json")));
     bpe_trainer_free(trainer);
     file_unmap(&map);
 
-    json_t *ours = json_load_file(in_folder("genesis.json"), JSON_REJECT_DUPLICATES, &error);
-    json_t *theirs = json_load_file(golden("tokenizer_small.json"), JSON_REJECT_DUPLICATES, &error);
+    json_t *ours = json_load_file(scratch("genesis.json"), JSON_REJECT_DUPLICATES, &error);
+    json_t *theirs = json_load_file(source_path("tests/golden/tokenizer_small.json"), JSON_REJECT_DUPLICATES, &error);
     assert_non_null(ours);
     assert_non_null(theirs);
     const json_t *a = json_object_get(ours, "model"), *b = json_object_get(theirs, "model");
@@ -503,12 +460,12 @@ static void test_training_needs_counts_only(void **state) {
     const char *other[] = {" hat the hat", " bat", " hat the cat", "the cat the"};
     const char *not_same[] = {" hat the hat", " bat", " hat the cat", "the cat that"};
     file_map_t a, b, c;
-    train(one, 3, 262, in_folder("one.json"));
-    train(other, 4, 262, in_folder("other.json"));
-    train(not_same, 4, 262, in_folder("not_same.json"));
-    ok(file_map(in_folder("one.json"), &a));
-    ok(file_map(in_folder("other.json"), &b));
-    ok(file_map(in_folder("not_same.json"), &c));
+    train(one, 3, 262, scratch("one.json"));
+    train(other, 4, 262, scratch("other.json"));
+    train(not_same, 4, 262, scratch("not_same.json"));
+    check_ok(file_map(scratch("one.json"), &a));
+    check_ok(file_map(scratch("other.json"), &b));
+    check_ok(file_map(scratch("not_same.json"), &c));
     assert_int_equal(a.size, b.size);
     assert_memory_equal(a.data, b.data, a.size);
     assert_true(a.size != c.size || memcmp(a.data, c.data, a.size) != 0);
@@ -523,7 +480,7 @@ static void test_training_needs_counts_only(void **state) {
 static void test_round_trip_of_random_bytes(void **state) {
     (void)state;
     enum { TEXTS = 3000, LONGEST = 300 };
-    tokenizer_t *t = load(golden("tokenizer_small.json"));
+    tokenizer_t *t = load(source_path("tests/golden/tokenizer_small.json"));
     uint64_t counter = 0;
     int32_t *ids = NULL;
     int64_t capacity = 0;
@@ -533,8 +490,8 @@ static void test_round_trip_of_random_bytes(void **state) {
         int64_t n = 0;
         for (size_t k = 0; k < bytes; k++)
             text[k] = (i % 2 ? (char)draw(&counter, 256) : " the<|>\n'"[draw(&counter, 10)]);
-        ok(tokenizer_encode(t, text, bytes, &ids, &n, &capacity));
-        ok(tokenizer_decode(t, ids, n, &back, &back_bytes));
+        check_ok(tokenizer_encode(t, text, bytes, &ids, &n, &capacity));
+        check_ok(tokenizer_decode(t, ids, n, &back, &back_bytes));
         assert_int_equal(back_bytes, bytes);
         assert_memory_equal(back, text, bytes);
         assert_int_equal(back[bytes], 0);
@@ -624,13 +581,13 @@ static void test_refused_files(void **state) {
         assert_null(t);
     }
     tokenizer_t *t;
-    assert_int_equal(tokenizer_load(golden("genesis.txt"), &t), -1);
+    assert_int_equal(tokenizer_load(source_path("tests/golden/genesis.txt"), &t), -1);
     assert_non_null(strstr(err_text(), "genesis.txt: line "));
 }
 
 static tokenizer_t *parse(const char *json) {
     tokenizer_t *t = NULL;
-    ok(tokenizer_parse(json, strlen(json), &t));
+    check_ok(tokenizer_parse(json, strlen(json), &t));
     return t;
 }
 
@@ -669,8 +626,8 @@ static void test_added_tokens(void **state) {
     check_ids(t, "a<|endoftext|><|endoftext|>b", 28, (int32_t[]){0, 8, 8, 1}, 4);
     char *text;
     size_t bytes;
-    ok(tokenizer_decode(t, (int32_t[]){7, 8, 2}, 3, &text,
-                        &bytes)); // 7 is not in the byte alphabet and stands for itself
+    check_ok(tokenizer_decode(t, (int32_t[]){7, 8, 2}, 3, &text,
+                              &bytes)); // 7 is not in the byte alphabet and stands for itself
     assert_string_equal(text, "o\u0301<|endoftext|>ab");
     mem_free(text);
     tokenizer_free(t);
@@ -699,5 +656,5 @@ int main(void) {
         cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_added_tokens),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -1,49 +1,13 @@
 /* Token shards: what is written is what is read, across frames and shards; every changed bit and every cut is found. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-// cmocka wants those first
-#include "base/err.h"
-#include "base/file.h"
-#include "base/mem.h"
 #include "base/rng.h"
+#include "scratch.h"
 #include "text/seekable.h"
 #include "text/shard.h"
 #include "text/tokens.h"
-#include <cmocka.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-static char folder[256]; // of the whole program, removed at the end
-static char path[1024];  // scratch
-
-static const char *in_folder(const char *name) {
-    static char text[2][512];
-    static int turn;
-    turn = !turn;
-    snprintf(text[turn], sizeof text[turn], "%s/%s", folder, name);
-    return text[turn];
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    const char *tmp = getenv("TMP");
-    snprintf(folder, sizeof folder, "%s/tokens.XXXXXX", tmp ? tmp : "/tmp");
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return dir_remove(folder);
-}
-
-static void ok(int rc) {
-    if (rc != 0) fail_msg("%s", err_text());
-}
+static char path[1024]; // scratch
 
 /* Token i of a made-up corpus. */
 static int32_t made_up(int64_t i, int32_t vocab) {
@@ -54,17 +18,17 @@ static int32_t made_up(int64_t i, int32_t vocab) {
 static void write_shard(const char *dir, const char *name, int32_t vocab, int32_t end, const int64_t *length,
                         int64_t documents, int64_t at) {
     shard_out_t *out = NULL;
-    ok(shard_out_open(dir, name, vocab, end, &out));
+    check_ok(shard_out_open(dir, name, vocab, end, &out));
     for (int64_t d = 0; d < documents; d++) {
         char id[64];
         snprintf(id, sizeof id, "%s, \"%lld\"", name, (long long)d);
         int32_t *ids = mem_new(length[d], sizeof *ids, "test");
         for (int64_t i = 0; i < length[d]; i++) ids[i] = made_up(at++, vocab);
-        ok(shard_out_add(out, id, "a source", d % 2 ? "a family" : id, ids, length[d]));
+        check_ok(shard_out_add(out, id, "a source", d % 2 ? "a family" : id, ids, length[d]));
         mem_free(ids);
         at++;
     }
-    ok(shard_out_commit(out));
+    check_ok(shard_out_commit(out));
 }
 
 /* Three shards: documents across two frames, none at all, and one that ends with its frame. */
@@ -73,11 +37,11 @@ static const int64_t short_ones[] = {0, 5, 131064};
 enum { LONG_TOKENS = 70000 + 1 + 65535 + 3 + 5, SHORT_TOKENS = 2 * SHARD_FRAME };
 
 static void write_corpus(const char *dir, int32_t vocab) {
-    ok(dir_make(dir));
+    check_ok(dir_make(dir));
     write_shard(dir, "a", vocab, 7, long_ones, 5, 0);
     write_shard(dir, "b-none", vocab, 7, NULL, 0, 0);
     write_shard(dir, "c", vocab, 7, short_ones, 3, LONG_TOKENS);
-    ok(tokens_seal(dir));
+    check_ok(tokens_seal(dir));
 }
 
 static int32_t expected_token(const tokens_t *t, int64_t position) {
@@ -88,18 +52,18 @@ static int32_t expected_token(const tokens_t *t, int64_t position) {
 
 static void check_corpus(const char *dir, int32_t vocab) {
     tokens_t *t = NULL;
-    ok(tokens_open(dir, &t));
+    check_ok(tokens_open(dir, &t));
     int64_t n = LONG_TOKENS + SHORT_TOKENS;
     assert_int_equal(tokens_count(t), n);
     assert_int_equal(tokens_documents(t), 8);
     assert_int_equal(tokens_vocab(t), vocab);
     assert_int_equal(tokens_end(t), 7);
     int32_t *all = mem_new(n, sizeof *all, "test"), window[100];
-    ok(tokens_read(t, 0, n, all));
+    check_ok(tokens_read(t, 0, n, all));
     for (int64_t i = 0; i < n; i++) assert_int_equal(all[i], expected_token(t, i));
     for (uint64_t i = 0; i < 1000; i++) {
         int64_t length = rng_below(2, RNG_TEST, 2 * i, 101), first = rng_below(2, RNG_TEST, 2 * i + 1, n - length + 1);
-        ok(tokens_read(t, first, length, window));
+        check_ok(tokens_read(t, first, length, window));
         assert_memory_equal(window, all + first, (size_t)length * sizeof *all);
     }
     assert_int_equal(tokens_read(t, n, 0, window), 0);
@@ -113,21 +77,21 @@ static void check_corpus(const char *dir, int32_t vocab) {
 
 static void reads_what_was_written_u16(void **state) {
     (void)state;
-    write_corpus(in_folder("u16"), 65536);
-    check_corpus(in_folder("u16"), 65536);
+    write_corpus(scratch("u16"), 65536);
+    check_corpus(scratch("u16"), 65536);
 }
 
 static void reads_what_was_written_u32(void **state) {
     (void)state;
-    write_corpus(in_folder("u32"), 65537);
-    check_corpus(in_folder("u32"), 65537);
+    write_corpus(scratch("u32"), 65537);
+    check_corpus(scratch("u32"), 65537);
 }
 
 static void documents_keep_their_words(void **state) {
     (void)state;
-    write_corpus(in_folder("words"), 300);
+    write_corpus(scratch("words"), 300);
     tokens_t *t = NULL;
-    ok(tokens_open(in_folder("words"), &t));
+    check_ok(tokens_open(scratch("words"), &t));
     const token_document_t *d = tokens_document(t, 1);
     assert_string_equal(d->id, "a, \"1\"");
     assert_string_equal(d->source, "a source");
@@ -146,18 +110,18 @@ static void documents_keep_their_words(void **state) {
 /* Any zstd decoder must read the whole file: the command is the independent one. */
 static void zstd_decodes_the_file(void **state) {
     (void)state;
-    const char *dir = in_folder("zstd");
+    const char *dir = scratch("zstd");
     write_corpus(dir, 300);
     char command[2048];
     snprintf(command, sizeof command, "cd '%s' && for f in a b-none c; do zstd -q -d -c $f.tok.zst; done >raw", dir);
     assert_int_equal(system(command), 0);
     snprintf(path, sizeof path, "%s/raw", dir);
     file_map_t raw;
-    ok(file_map(path, &raw));
+    check_ok(file_map(path, &raw));
     int64_t n = LONG_TOKENS + SHORT_TOKENS;
     assert_int_equal(raw.size, 2 * n);
     tokens_t *t = NULL;
-    ok(tokens_open(dir, &t));
+    check_ok(tokens_open(dir, &t));
     for (int64_t i = 0; i < n; i++) {
         assert_int_equal(raw.data[2 * i] | raw.data[2 * i + 1] << 8, expected_token(t, i));
     }
@@ -178,10 +142,10 @@ static void seek_table_follows_the_specification(void **state) {
         2,    0,    0,    0,    0x80, 0xB1, 0xEA, 0x92, 0x8F, // 2 entries, checksums, magic
     };
     seek_table_t table = {0};
-    ok(seek_table_add(&table, "abc", 3, "packed", 6));
+    check_ok(seek_table_add(&table, "abc", 3, "packed", 6));
     uint8_t *tail = NULL;
     size_t bytes = 0;
-    ok(seek_table_render(&table, &tail, &bytes));
+    check_ok(seek_table_render(&table, &tail, &bytes));
     assert_int_equal(bytes, 16 + sizeof expected);
     assert_memory_equal(tail + 16, expected, sizeof expected);
     mem_free(tail);
@@ -219,7 +183,7 @@ static void damage(const char *dir, const char *name, int64_t (*count)(size_t),
     char file[1024];
     snprintf(file, sizeof file, "%s/%s", dir, name);
     file_map_t map;
-    ok(file_map(file, &map));
+    check_ok(file_map(file, &map));
     size_t bytes = map.size;
     uint8_t *good = malloc(bytes), *bad = malloc(bytes + 1);
     assert_true(good != NULL && bad != NULL);
@@ -234,7 +198,7 @@ static void damage(const char *dir, const char *name, int64_t (*count)(size_t),
         if (strstr(err_text(), dir) == NULL) fail_msg("message without the file: %s", err_text());
     }
     put_file(file, good, bytes);
-    ok(read_whole(dir));
+    check_ok(read_whole(dir));
     free(good);
     free(bad);
 }
@@ -259,23 +223,23 @@ static size_t cut_or_lengthen(uint8_t *data, size_t bytes, int64_t i) {
 
 static void write_small(const char *dir, int32_t vocab) {
     static const int64_t length[] = {100, 0, 30};
-    ok(dir_make(dir));
+    check_ok(dir_make(dir));
     write_shard(dir, "s", vocab, 7, length, 3, 0);
-    ok(tokens_seal(dir));
+    check_ok(tokens_seal(dir));
 }
 
 static void any_flipped_bit_is_found(void **state) {
     (void)state;
-    write_small(in_folder("flip"), 300);
-    for (int f = 0; f < 4; f++) damage(in_folder("flip"), files_of_a_shard[f], every_bit, flip);
-    write_small(in_folder("flip32"), 70000);
-    damage(in_folder("flip32"), files_of_a_shard[0], every_bit, flip);
+    write_small(scratch("flip"), 300);
+    for (int f = 0; f < 4; f++) damage(scratch("flip"), files_of_a_shard[f], every_bit, flip);
+    write_small(scratch("flip32"), 70000);
+    damage(scratch("flip32"), files_of_a_shard[0], every_bit, flip);
 }
 
 static void any_cut_is_found(void **state) {
     (void)state;
-    write_small(in_folder("cut"), 300);
-    for (int f = 0; f < 4; f++) damage(in_folder("cut"), files_of_a_shard[f], every_length, cut_or_lengthen);
+    write_small(scratch("cut"), 300);
+    for (int f = 0; f < 4; f++) damage(scratch("cut"), files_of_a_shard[f], every_length, cut_or_lengthen);
 }
 
 static void fails_with(const char *dir, const char *words) {
@@ -286,7 +250,7 @@ static void fails_with(const char *dir, const char *words) {
 
 static void missing_and_foreign_files_are_named(void **state) {
     (void)state;
-    const char *dir = in_folder("missing");
+    const char *dir = scratch("missing");
     for (int f = 0; f < 4; f++) {
         write_small(dir, 300);
         snprintf(path, sizeof path, "%s/%s", dir, files_of_a_shard[f]);
@@ -301,7 +265,7 @@ static void missing_and_foreign_files_are_named(void **state) {
 
 static void unfinished_folder_is_refused(void **state) {
     (void)state;
-    const char *dir = in_folder("unfinished");
+    const char *dir = scratch("unfinished");
     write_small(dir, 300);
     snprintf(path, sizeof path, "%s/DONE", dir);
     assert_int_equal(unlink(path), 0);
@@ -311,11 +275,11 @@ static void unfinished_folder_is_refused(void **state) {
 static void mixed_vocabularies_are_refused(void **state) {
     (void)state;
     static const int64_t length[] = {8};
-    const char *dir = in_folder("mixed");
-    ok(dir_make(dir));
+    const char *dir = scratch("mixed");
+    check_ok(dir_make(dir));
     write_shard(dir, "a", 300, 7, length, 1, 0);
     write_shard(dir, "b", 301, 7, length, 1, 0);
-    ok(tokens_seal(dir));
+    check_ok(tokens_seal(dir));
     fails_with(dir, "another vocabulary");
 }
 
@@ -330,27 +294,27 @@ static void other_versions_are_refused(void **state) {
 static void writer_refuses_nonsense(void **state) {
     (void)state;
     shard_out_t *out = NULL;
-    assert_int_equal(shard_out_open(folder, "a/b", 300, 7, &out), -1);
-    assert_int_equal(shard_out_open(folder, "", 300, 7, &out), -1);
-    assert_int_equal(shard_out_open(folder, "a,b", 300, 7, &out), -1);
-    assert_int_equal(shard_out_open(folder, "a", 300, 300, &out), -1);
-    assert_int_equal(shard_out_open(folder, "a", 300, -1, &out), -1);
+    assert_int_equal(shard_out_open(scratch_dir, "a/b", 300, 7, &out), -1);
+    assert_int_equal(shard_out_open(scratch_dir, "", 300, 7, &out), -1);
+    assert_int_equal(shard_out_open(scratch_dir, "a,b", 300, 7, &out), -1);
+    assert_int_equal(shard_out_open(scratch_dir, "a", 300, 300, &out), -1);
+    assert_int_equal(shard_out_open(scratch_dir, "a", 300, -1, &out), -1);
     static const int32_t bad[][2] = {{1, 300}, {-1, 1}};
     for (int i = 0; i < 2; i++) {
-        ok(shard_out_open(folder, "refused", 300, 7, &out));
+        check_ok(shard_out_open(scratch_dir, "refused", 300, 7, &out));
         assert_int_equal(shard_out_add(out, "id", "", "id", bad[i], 2), -1);
         assert_non_null(strstr(err_text(), "refused.tok.zst"));
         shard_out_abort(out);
-        assert_false(file_exists(in_folder("refused.tok.zst")));
-        assert_false(file_exists(in_folder("refused.tok.zst.part")));
-        assert_false(file_exists(in_folder("refused.json")));
+        assert_false(file_exists(scratch("refused.tok.zst")));
+        assert_false(file_exists(scratch("refused.tok.zst.part")));
+        assert_false(file_exists(scratch("refused.json")));
     }
 }
 
 static void odd_folder_names_work(void **state) {
     (void)state;
-    write_small(in_folder("o[d]d *?\\ name"), 300);
-    ok(read_whole(in_folder("o[d]d *?\\ name")));
+    write_small(scratch("o[d]d *?\\ name"), 300);
+    check_ok(read_whole(scratch("o[d]d *?\\ name")));
 }
 
 int main(void) {
@@ -369,5 +333,5 @@ int main(void) {
         cmocka_unit_test(writer_refuses_nonsense),
         cmocka_unit_test(odd_folder_names_work),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

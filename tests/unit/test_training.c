@@ -1,41 +1,17 @@
 /* The parts of training that need no other rank: the order of windows, and the state on disk. The loop itself is tested
  * by tests/mpi/test_train.c. */
-#include "base/err.h"
-#include "base/file.h"
-#include "base/mem.h"
 #include "model/train.h"
 #include "model/train_state.h"
 #include "model/train_windows.h"
+#include "scratch.h"
 #include "text/tokens.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-static char folder[256];
-
-static int make_folder(void **state) {
-    (void)state;
-    const char *base = getenv("TMP") ? getenv("TMP") : "/tmp";
-    snprintf(folder, sizeof folder, "%s/training.XXXXXX", base);
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return dir_remove(folder);
-}
 
 // --- windows --------------------------------------------------------------------------------------------------------
 
 /* A corpus of one document: tokens 1, 2, ..., n - 1 and the end token 0. */
 static tokens_t *make_corpus(int32_t n) {
     char dir[300];
-    snprintf(dir, sizeof dir, "%s/corpus%d", folder, (int)n);
+    snprintf(dir, sizeof dir, "%s%d", scratch("corpus"), (int)n);
     int32_t *ids = mem_new(n, sizeof *ids, "test");
     shard_out_t *out;
     tokens_t *corpus;
@@ -136,9 +112,8 @@ static void kept_init(kept_t *k, int64_t step, float value) {
 
 static void test_state_round_trip(void **state) {
     (void)state;
-    char path[300];
     kept_t out, in;
-    snprintf(path, sizeof path, "%s/state.bin", folder);
+    const char *path = scratch("state.bin");
     kept_init(&in, 0, 0);
     assert_int_equal(train_state_load(&in.state, path), 0); // no file: the start
     assert_int_equal(in.state.step, 0);
@@ -163,10 +138,9 @@ static void put(const char *path, const uint8_t *bytes, size_t size) {
 /* Any altered or missing byte is noticed. */
 static void test_state_damage(void **state) {
     (void)state;
-    char path[300];
     kept_t out, in;
     file_map_t map;
-    snprintf(path, sizeof path, "%s/damaged.bin", folder);
+    const char *path = scratch("damaged.bin");
     kept_init(&out, 3, 0.5f);
     assert_int_equal(train_state_save(&out.state, path), 0);
     assert_int_equal(file_map(path, &map), 0);
@@ -190,9 +164,8 @@ static void test_state_damage(void **state) {
 
 static void test_state_of_another_run(void **state) {
     (void)state;
-    char path[300];
     kept_t out;
-    snprintf(path, sizeof path, "%s/other.bin", folder);
+    const char *path = scratch("other.bin");
     kept_init(&out, 3, 0.5f);
     assert_int_equal(train_state_save(&out.state, path), 0);
     out.state.run.lo = 3;
@@ -209,5 +182,5 @@ int main(void) {
         cmocka_unit_test(test_shards),        cmocka_unit_test(test_state_round_trip),
         cmocka_unit_test(test_state_damage),  cmocka_unit_test(test_state_of_another_run),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
