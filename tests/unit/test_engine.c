@@ -261,6 +261,32 @@ static void test_nan(void **state) {
     model_free(model);
 }
 
+/* Records that say something else than generation does are found, for every probe. */
+static void test_verify(void **state) {
+    (void)state;
+    model_t *model = check_model(1, "auto");
+    probe_set_t set;
+    make_set(model, &set);
+    int64_t n = set.n * CONTEXTS;
+    engine_t spec = make_spec(100);
+    record_t *r = run(model, &set, 100);
+    check_ok(engine_verify(&spec, model, &set, &bare, 1, "tiny", scratch_dir));
+    for (int64_t id = 0; id < n; id += 5) {
+        char expected[100];
+        r[id].first_mismatch ^= 1;
+        check_ok(file_write(scratch("records.bare.bin"), r, (size_t)n * sizeof *r));
+        snprintf(expected, sizeof expected, "model tiny, probe %d, context %d: arm bare: ", (int)(id % set.n),
+                 (int)contexts[id / set.n]);
+        check_fails(engine_verify(&spec, model, &set, &bare, 1, "tiny", scratch_dir), expected);
+        r[id].first_mismatch ^= 1;
+    }
+    check_ok(file_write(scratch("records.bare.bin"), r, (size_t)n * sizeof *r - 1));
+    check_fails(engine_verify(&spec, model, &set, &bare, 1, "tiny", scratch_dir), "records.bare.bin");
+    mem_free(r);
+    free_set(&set);
+    model_free(model);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     model_t *model = check_model(0, "auto");
@@ -290,6 +316,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_verdicts), cmocka_unit_test(test_batches_and_kernels),
         cmocka_unit_test(test_measures), cmocka_unit_test(test_arms),
         cmocka_unit_test(test_nan),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_verify),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -257,6 +257,7 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
     for (int32_t c = 0; c < study->probe.context.n; c++) hasher_add_i64(h, study->probe.context.v[c]);
     hasher_add_i64(h, study->probe.suffix);
     hasher_add_text(h, study->probe.decode);
+    hasher_add_text(h, study->probe.verify);
     if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas");
     if (m >= 0) {
         const study_memory_t *memory = &study->memory[m];

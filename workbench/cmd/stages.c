@@ -165,7 +165,9 @@ static int probe_arms(const plan_t *plan, const stage_t *stage, const engine_t *
     const char *name = stage->name + strlen("probe ");
     if (stage->memory < 0) {
         arm_t bare = {.name = "bare"};
-        return engine_run(spec, model, set, &bare, 1, name, stage->dir);
+        TRY(engine_run(spec, model, set, &bare, 1, name, stage->dir));
+        if (strcmp(plan->study->probe.verify, "no") == 0) return 0;
+        return engine_verify(spec, model, set, &bare, 1, name, stage->dir);
     }
     const study_memory_t *memory = &plan->study->memory[stage->memory];
     datastore_t store;
@@ -180,6 +182,8 @@ static int probe_arms(const plan_t *plan, const stage_t *stage, const engine_t *
     }
     rc = par_agree(rc);
     if (rc == 0) rc = engine_run(spec, model, set, arms, memory->lambda.n, name, stage->dir);
+    if (rc == 0 && strcmp(plan->study->probe.verify, "all") == 0)
+        rc = engine_verify(spec, model, set, arms, memory->lambda.n, name, stage->dir);
     knn_lm_free(blend);
     if (opened) datastore_close(&store);
     return rc;

@@ -70,6 +70,8 @@ static const opt_t PROBE[] = {
     {"suffix", OPT_INT, AT(study_probe_t, suffix), "32", 1, 1e6, "tokens to be reproduced"},
     {"per_bucket", OPT_INT, AT(study_probe_t, per_bucket), "200", 1, 1e9, "probes a bucket, at most"},
     {"decode", OPT_TEXT, AT(study_probe_t, decode), "greedy", 0, 0, "greedy"},
+    {"verify", OPT_TEXT, AT(study_probe_t, verify), "no", 0, 0,
+     "bare or all: generate the suffixes of the bare model's or of all arms' probes as well, and compare the verdicts"},
     {"batch_tokens", OPT_INT, AT(study_probe_t, batch_tokens), "2048", 1, 1e7, "tokens of one forward pass"},
     {"alpha", OPT_REAL, AT(study_probe_t, alpha), "0.05", 1e-9, 0.5, "1 - confidence of the intervals"},
 };
@@ -163,6 +165,9 @@ static int check_probe(const study_t *study) {
     if (strcmp(probe->decode, "greedy") != 0)
         return err_set("%s: [probe] decode = %s: known: greedy", ini_where(study->ini, "probe", "decode"),
                        probe->decode);
+    if (strcmp(probe->verify, "no") != 0 && strcmp(probe->verify, "bare") != 0 && strcmp(probe->verify, "all") != 0)
+        return err_set("%s: [probe] verify = %s: known: no, bare, all", ini_where(study->ini, "probe", "verify"),
+                       probe->verify);
     for (int32_t i = 1; i < probe->context.n; i++)
         if (probe->context.v[i] <= probe->context.v[i - 1])
             return err_set("%s: [probe] context: list the lengths in rising order, each once",

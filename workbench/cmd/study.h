@@ -36,7 +36,7 @@ typedef struct {
 } study_model_t;
 
 typedef struct {
-    const char *sample, *decode;
+    const char *sample, *decode, *verify;
     opt_ints_t context;
     int64_t suffix, per_bucket, batch_tokens;
     double alpha;

@@ -136,31 +136,3 @@ int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *se
     batch_close(&batch);
     return rc;
 }
-
-int engine_generate(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms,
-                    int32_t setting, int32_t *out) {
-    const arm_t *arm = &arms[setting];
-    batch_t b;
-    int rc = 0;
-    TRY(batch_open(spec, model, set, arm->name, &b));
-    int32_t *last = mem_new(b.most_probes, sizeof *last, "last tokens of the contexts");
-    int32_t *text = mem_new(b.most_probes, (size_t)spec->suffix * sizeof *text, "generated tokens");
-    if (!last || !text) rc = -1;
-    if (arm->select) arm->select(arm->user, setting);
-    for (int64_t t = 0; rc == 0 && t < b.batches; t++) {
-        batch_load(&b, t);
-        for (int64_t i = 0; i < b.count; i++) last[i] = b.window[i][b.context - 1];
-        rc = batch_feed(&b, b.context - 1, arm->attach);
-        if (rc == 0)
-            rc = session_greedy(b.session, (int32_t)b.count, b.sequence, last, spec->suffix, arm->attach, text, NULL);
-        for (int64_t i = 0; rc == 0 && i < b.count; i++) {
-            int32_t j = 0;
-            while (j < spec->suffix && text[i * spec->suffix + j] == b.window[i][b.context + j]) j++;
-            out[b.id + i] = j;
-        }
-    }
-    mem_free(last);
-    mem_free(text);
-    batch_close(&b);
-    return rc;
-}

@@ -46,8 +46,14 @@ int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *se
                const char *name, const char *dir);
 
 /* The same verdicts by real generation: KV-cached greedy decoding of the suffix with arm number `setting` of `arms`,
- * local, for tests. out (n_context * n), by the same ids, takes first_mismatch of the generated text. */
+ * local. out (n_context * n), by the same ids, takes first_mismatch of the generated text. */
 int engine_generate(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms,
                     int32_t setting, int32_t *out);
+
+/* Collective: generates the suffix of every probe and compares with what engine_run has written to dir for the same
+ * arguments. A verdict that differs is an error that names model, probe and context: it cannot happen while law 1
+ * holds. */
+int engine_verify(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
+                  const char *name, const char *dir);
 
 #endif

@@ -83,6 +83,7 @@ parallel_residual = no
 context = 4, 8, 16
 suffix = 8
 per_bucket = 12
+verify = all
 [memory.knn]
 kind = knn-lm
 k = 8
