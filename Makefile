@@ -55,7 +55,7 @@ $(BUILD)/workbench/base/manifest.o: $(wildcard $(shell git rev-parse --git-path 
 
 # --- targets --------------------------------------------------------------------------------------------------------
 FUZZ_SECONDS = 60
-.PHONY: all deps demo test bench peers fuzz fuzzers format check-format check-layers clean help
+.PHONY: all demo test tests-built bench peers fuzz fuzzers deps format clean help
 all: $(PROGRAM) ## build the program
 
 demo: deps ## install what is missing, build, and run experiments/quickstart from text to figures
@@ -89,7 +89,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 # --- rules ----------------------------------------------------------------------------------------------------------
-.PHONY: tests-built
 tests-built: $(UNITS) $(MPIS)
 fuzzers: $(FUZZERS)
 
@@ -105,22 +104,15 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)echo "  cc   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-LINK_TEST = $(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBRARY)
-	$(LINK_TEST)
-$(BUILD)/mpi/%: $(BUILD)/tests/mpi/%.o $(LIBRARY)
-	$(LINK_TEST)
-$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIBRARY)
-	$(LINK_TEST)
-$(BUILD)/peers/%: $(BUILD)/tests/peers/%.o $(LIBRARY)
-	$(LINK_TEST)
-
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
-	$(Q)mkdir -p $(@D) && $(CC) -fsanitize=fuzzer $(LDFLAGS) $^ $(LDLIBS) -o $@
+# Each file of tests/ is a program of its own.
+$(UNITS) $(MPIS) $(BENCHES) $(PEERS) $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/%.o $(LIBRARY)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(UNITS): LDLIBS += -lcmocka
+$(FUZZERS): LDFLAGS += -fsanitize=fuzzer
 
 corpora/build/kjv.done: corpora/kjv/build.sh
 	$(Q)corpora/kjv/build.sh corpora/build
-
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
