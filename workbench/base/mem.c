@@ -77,14 +77,14 @@ char *mem_printf(const char *format, ...) {
 /* The arena. */
 
 typedef struct chunk {
-    struct chunk *next;
+    struct chunk *before; // NULL for the first
     char *data;
     size_t size, used;
 } chunk_t;
 
 struct arena {
     size_t chunk_bytes;
-    chunk_t *first, *current;
+    chunk_t *last; // the one that is being filled
 };
 
 arena_t *arena_create(size_t chunk_bytes) {
@@ -93,33 +93,17 @@ arena_t *arena_create(size_t chunk_bytes) {
     return arena;
 }
 
-static chunk_t *chunk_create(size_t bytes, const char *what) {
+static int arena_grow(arena_t *arena, size_t bytes, const char *what) {
     chunk_t *chunk = mem_new(1, sizeof *chunk, "an arena");
-    if (chunk == NULL) return NULL;
-    chunk->size = bytes;
-    chunk->data = block_raw((int64_t)bytes, 1, what);
+    if (chunk == NULL) return -1;
+    chunk->size = bytes > arena->chunk_bytes ? bytes : arena->chunk_bytes;
+    chunk->data = block_raw((int64_t)chunk->size, 1, what);
     if (chunk->data == NULL) {
         mem_free(chunk);
-        return NULL;
+        return -1;
     }
-    return chunk;
-}
-
-/* The next chunk with room for `bytes`: one kept by a reset, or a new one put in after the current chunk. */
-static int arena_advance(arena_t *arena, size_t bytes, const char *what) {
-    chunk_t *next = arena->current != NULL ? arena->current->next : arena->first;
-    if (next == NULL || next->size < bytes) {
-        chunk_t *made = chunk_create(bytes > arena->chunk_bytes ? bytes : arena->chunk_bytes, what);
-        if (made == NULL) return -1;
-        made->next = next;
-        if (arena->current != NULL)
-            arena->current->next = made;
-        else
-            arena->first = made;
-        next = made;
-    }
-    next->used = 0;
-    arena->current = next;
+    chunk->before = arena->last;
+    arena->last = chunk;
     return 0;
 }
 
@@ -129,10 +113,10 @@ void *arena_new(arena_t *arena, int64_t count, size_t size, const char *what) {
         err_set("no memory for %s: %lld x %zu bytes", what, (long long)count, size);
         return NULL;
     }
-    chunk_t *chunk = arena->current;
+    chunk_t *chunk = arena->last;
     if (chunk == NULL || chunk->size - chunk->used < bytes) {
-        if (arena_advance(arena, bytes, what) != 0) return NULL;
-        chunk = arena->current;
+        if (arena_grow(arena, bytes, what) != 0) return NULL;
+        chunk = arena->last;
     }
     void *block = chunk->data + chunk->used;
     chunk->used += bytes;
@@ -146,14 +130,10 @@ char *arena_strdup(arena_t *arena, const char *text) {
     return copy;
 }
 
-void arena_reset(arena_t *arena) {
-    arena->current = NULL;
-}
-
 void arena_free(arena_t *arena) {
     if (arena == NULL) return;
-    for (chunk_t *chunk = arena->first, *next; chunk != NULL; chunk = next) {
-        next = chunk->next;
+    for (chunk_t *chunk = arena->last, *before; chunk != NULL; chunk = before) {
+        before = chunk->before;
         mem_free(chunk->data);
         mem_free(chunk);
     }

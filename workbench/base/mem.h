@@ -21,7 +21,6 @@ typedef struct arena arena_t;
 arena_t *arena_create(size_t chunk_bytes);
 void *arena_new(arena_t *arena, int64_t count, size_t size, const char *what);
 char *arena_strdup(arena_t *arena, const char *text);
-void arena_reset(arena_t *arena); // forgets all blocks, keeps the chunks
-void arena_free(arena_t *arena);  // accepts NULL
+void arena_free(arena_t *arena); // accepts NULL
 
 #endif

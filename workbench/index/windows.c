@@ -75,7 +75,8 @@ static int64_t document_from(tokens_t *corpus, int64_t position) {
     return low;
 }
 
-void windows_share(tokens_t *corpus, int64_t *first, int64_t *last) {
+/* Documents of this rank: *first .. *last - 1. */
+static void share_documents(tokens_t *corpus, int64_t *first, int64_t *last) {
     int64_t from, to;
     par_share(tokens_count(corpus), &from, &to);
     *first = document_from(corpus, from);
@@ -84,7 +85,7 @@ void windows_share(tokens_t *corpus, int64_t *first, int64_t *last) {
 
 int64_t windows_count(tokens_t *corpus, int64_t length) {
     int64_t first, last, count = 0;
-    windows_share(corpus, &first, &last);
+    share_documents(corpus, &first, &last);
     for (int64_t d = first; d < last; d++) {
         int64_t tokens = tokens_document(corpus, d)->length;
         if (tokens >= length) count += tokens - length + 1;
@@ -120,7 +121,7 @@ int windows_scan(tokens_t *corpus, int64_t length, windows_visit_t visit, void *
     s.fingerprint = mem_new(WINDOWS_RUN, sizeof *s.fingerprint, "fingerprints of a scan");
     int rc = s.token && s.fingerprint ? 0 : -1;
     int64_t first, last;
-    windows_share(corpus, &first, &last);
+    share_documents(corpus, &first, &last);
     for (int64_t d = first; d < last && rc == 0; d++) rc = scan_document(corpus, d, &s);
     mem_free(s.token);
     mem_free(s.fingerprint);

@@ -20,8 +20,8 @@ typedef struct {
 } windows_run_t;
 enum { WINDOWS_RUN = 16384 }; // the most windows of a run
 
-/* Local: documents of this rank, *first .. *last - 1: those that start in its share of the positions. */
-void windows_share(tokens_t *corpus, int64_t *first, int64_t *last);
+/* The documents of a rank are those that start in its share of the positions. */
+
 /* Local: how many windows the documents of this rank hold. */
 int64_t windows_count(tokens_t *corpus, int64_t length);
 
