@@ -49,8 +49,7 @@ static void check_ids(tokenizer_t *t, const char *text, size_t bytes, const int3
     mem_free(ids);
 }
 
-/* --- golden ---------------------------------------------------------------------------------------------------------
- */
+/* --- golden ------------------------------------------------------------------------------------------------------ */
 
 static void test_byte_alphabet(void **state) {
     (void)state;
@@ -165,8 +164,7 @@ static void test_samples_small(void **state) {
     check_samples(load(source_path("tests/golden/tokenizer_small.json")), "tests/golden/tokenizer_small.jsonl");
 }
 
-/* --- pre-tokens -----------------------------------------------------------------------------------------------------
- */
+/* --- pre-tokens -------------------------------------------------------------------------------------------------- */
 
 /* The pieces of text, each put in [ ]. */
 static const char *pieces(const char *text) {
@@ -197,8 +195,7 @@ static void test_pretokens(void **state) {
                         "[x][\xed\xa0\x80][y][\xc0\xaf][z][\xf4\x90\x80\x80]");
 }
 
-/* --- normalization --------------------------------------------------------------------------------------------------
- */
+/* --- normalization ----------------------------------------------------------------------------------------------- */
 
 static void check_nfc(const char *text, const char *want) {
     nfc_t nfc = {0};
@@ -245,8 +242,7 @@ static void test_nfc_of_hostile_marks(void **state) {
     mem_free(text);
 }
 
-/* --- merging --------------------------------------------------------------------------------------------------------
- */
+/* --- merging ----------------------------------------------------------------------------------------------------- */
 
 /* The definition, word for word: find the lowest rank, leftmost; merge; again. */
 static int64_t merge_naively(const int32_t *merge, int64_t merges, int32_t *ids, int64_t n) {
@@ -374,8 +370,7 @@ static void test_long_words(void **state) {
     tokenizer_free(t);
 }
 
-/* --- training -------------------------------------------------------------------------------------------------------
- */
+/* --- training ---------------------------------------------------------------------------------------------------- */
 
 static void train(const char *const *texts, int n, int32_t vocab, const char *path) {
     bpe_trainer_t *trainer = bpe_trainer_create();
@@ -474,8 +469,7 @@ static void test_training_needs_counts_only(void **state) {
     file_unmap(&c);
 }
 
-/* --- any bytes ------------------------------------------------------------------------------------------------------
- */
+/* --- any bytes --------------------------------------------------------------------------------------------------- */
 
 static void test_round_trip_of_random_bytes(void **state) {
     (void)state;
@@ -506,8 +500,7 @@ static void test_round_trip_of_random_bytes(void **state) {
     tokenizer_free(t);
 }
 
-/* --- tokenizer.json -------------------------------------------------------------------------------------------------
- */
+/* --- tokenizer.json ---------------------------------------------------------------------------------------------- */
 
 #define PIPELINE                                                                                                       \
     "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true},"                     \

@@ -152,8 +152,7 @@ static void seek_table_follows_the_specification(void **state) {
     seek_table_free(&table);
 }
 
-/* --- damage ---------------------------------------------------------------------------------------------------------
- */
+/* --- damage ------------------------------------------------------------------------------------------------------ */
 
 /* Opens and reads everything: 0 when nothing is found wrong. */
 static int read_whole(const char *dir) {

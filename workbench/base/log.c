@@ -71,8 +71,7 @@ void log_debug(const char *format, ...) {
     va_end(args);
 }
 
-/* --- progress: "[   12.3s] train large: 41%, 1.07M of 2.6M tokens, 34.5k tokens/s, 44.3s left" ---------------------
- */
+/* --- progress: "[   12.3s] train large: 41%, 1.07M of 2.6M tokens, 34.5k tokens/s, 44.3s left" ------------------- */
 
 /* Three significant digits with a suffix: the width a reader takes in at a glance. */
 static char *print_amount(char text[NUM_TEXT], double amount) {

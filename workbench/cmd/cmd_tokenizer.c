@@ -41,8 +41,7 @@ typedef struct {
     char **input;
 } options_t;
 
-/* --- inputs ---------------------------------------------------------------------------------------------------------
- */
+/* --- inputs ------------------------------------------------------------------------------------------------------ */
 
 typedef int document_fn(void *state, const char *text, size_t bytes);
 
@@ -105,8 +104,7 @@ static int each_document(const char *path, int lines, document_fn *fn, void *sta
     return rc;
 }
 
-/* --- encode ---------------------------------------------------------------------------------------------------------
- */
+/* --- encode ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     tokenizer_t *tokenizer;
@@ -154,8 +152,7 @@ static int run_encode(const options_t *o) {
     return rc;
 }
 
-/* --- decode ---------------------------------------------------------------------------------------------------------
- */
+/* --- decode ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     const tokenizer_t *tokenizer;
@@ -210,8 +207,7 @@ static int run_decode(const options_t *o) {
     return rc;
 }
 
-/* --- train ----------------------------------------------------------------------------------------------------------
- */
+/* --- train ------------------------------------------------------------------------------------------------------- */
 
 static int train_document(void *state, const char *text, size_t bytes) {
     return bpe_trainer_add(state, text, bytes);
@@ -226,8 +222,7 @@ static int run_train(const options_t *o) {
     return rc;
 }
 
-/* --- command line ---------------------------------------------------------------------------------------------------
- */
+/* --- command line ------------------------------------------------------------------------------------------------ */
 
 static int misuse(const char *what) {
     fprintf(stderr, "memprobe tokenizer: error: %s; see memprobe tokenizer --help\n", what);

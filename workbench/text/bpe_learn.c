@@ -60,8 +60,7 @@ static void learner_free(learner_t *l) {
     mem_free(l->touched);
 }
 
-/* --- the heap of candidates ----------------------------------------------------------------------------------------
- */
+/* --- the heap of candidates -------------------------------------------------------------------------------------- */
 
 static inline int entry_before(entry_t a, entry_t b) {
     return a.count > b.count || (a.count == b.count && a.key < b.key);
@@ -105,8 +104,7 @@ static int next_pair(learner_t *l, int64_t *best) {
     return 0;
 }
 
-/* --- counts of pairs ------------------------------------------------------------------------------------------------
- */
+/* --- counts of pairs --------------------------------------------------------------------------------------------- */
 
 static int find_pair(learner_t *l, int32_t left, int32_t right, int64_t *number) {
     uint64_t key = pair_key(left, right);
@@ -158,8 +156,7 @@ static int push_touched(learner_t *l) {
     return 0;
 }
 
-/* --- merging --------------------------------------------------------------------------------------------------------
- */
+/* --- merging ----------------------------------------------------------------------------------------------------- */
 
 static int learner_start(learner_t *l, const words_t *words, const int32_t byte_id[256]) {
     l->words = words;

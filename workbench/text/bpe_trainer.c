@@ -38,8 +38,7 @@ int bpe_trainer_add(bpe_trainer_t *trainer, const char *text, size_t bytes) {
     return 0;
 }
 
-/* --- all ranks ------------------------------------------------------------------------------------------------------
- */
+/* --- all ranks --------------------------------------------------------------------------------------------------- */
 
 /* A word in a message: its count and length, then its bytes. */
 typedef struct {
@@ -119,8 +118,7 @@ int bpe_trainer_merge(bpe_trainer_t *trainer) {
     return words_to_all(&trainer->words);
 }
 
-/* --- tokenizer.json -------------------------------------------------------------------------------------------------
- */
+/* --- tokenizer.json ---------------------------------------------------------------------------------------------- */
 
 static const char head[] = "{\n"
                            "  \"version\": \"1.0\",\n"

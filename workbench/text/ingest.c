@@ -21,8 +21,7 @@ typedef struct {
     int64_t total, held_total;
 } census_t;
 
-/* --- the first way: counting ---------------------------------------------------------------------------------------
- */
+/* --- the first way: counting ------------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t file, members, held;
@@ -91,8 +90,7 @@ static int take_census(const ingest_t *spec, census_t *census) {
                    spec->inputs->count > 1 ? " and others" : "", (long long)census->held_total);
 }
 
-/* --- the second way: encoding --------------------------------------------------------------------------------------
- */
+/* --- the second way: encoding ------------------------------------------------------------------------------------ */
 
 typedef struct {
     const ingest_t *spec;
@@ -246,8 +244,7 @@ static int load_tokenizer(const char *path, tokenizer_t **tokenizer) {
     return err_set("%s: the tokenizer has no <|endoftext|>, which has to follow each document", path);
 }
 
-/* --- the folder ----------------------------------------------------------------------------------------------------
- */
+/* --- the folder -------------------------------------------------------------------------------------------------- */
 
 static const char *const halves[] = {"members", "controls"};
 

@@ -164,8 +164,7 @@ static void put_letters(writer_t *w, int n) {
     for (int i = 0; i < n; i++) put_char(w, (char)('A' + draw(w, 26)));
 }
 
-/* --- the gaps ------------------------------------------------------------------------------------------------------
- */
+/* --- the gaps ---------------------------------------------------------------------------------------------------- */
 
 static void put_surname(writer_t *w) {
     put(w, pick(w, surname, COUNT(surname)));

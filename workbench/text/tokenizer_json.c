@@ -20,8 +20,7 @@ typedef struct {
     int32_t limit;     // no id can reach it unless there are holes
 } loader_t;
 
-/* --- small checks --------------------------------------------------------------------------------------------------
- */
+/* --- small checks ------------------------------------------------------------------------------------------------ */
 
 static const char *text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -56,8 +55,7 @@ static int check_unset(const json_t *object, const char *where, const char *key)
     return err_set("%s: %s is not supported; only null is", where, key);
 }
 
-/* --- the pipeline --------------------------------------------------------------------------------------------------
- */
+/* --- the pipeline ------------------------------------------------------------------------------------------------ */
 
 static int check_normalizer(const json_t *part, int *is_nfc) {
     *is_nfc = 0;
@@ -137,8 +135,7 @@ static int check_model(const json_t *model, loader_t *l) {
     return 0;
 }
 
-/* --- vocabulary ----------------------------------------------------------------------------------------------------
- */
+/* --- vocabulary -------------------------------------------------------------------------------------------------- */
 
 /* The id of a token of the vocabulary by its written form, -1 if there is none. */
 static int32_t id_of(const loader_t *l, const char *token) {
@@ -176,8 +173,7 @@ static int read_vocab(loader_t *l) {
     return 0;
 }
 
-/* --- merges --------------------------------------------------------------------------------------------------------
- */
+/* --- merges ------------------------------------------------------------------------------------------------------ */
 
 /* The two halves of a merge, written "left right" or ["left", "right"]; mem_free both. */
 static int split_merge(const json_t *merge, char **left, char **right) {
@@ -227,8 +223,7 @@ static int read_merges(loader_t *l) {
     return 0;
 }
 
-/* --- added tokens --------------------------------------------------------------------------------------------------
- */
+/* --- added tokens ------------------------------------------------------------------------------------------------ */
 
 static int read_one_added(loader_t *l, const json_t *token) {
     static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
@@ -260,8 +255,7 @@ static int read_added(loader_t *l) {
     return added_sort(&l->t->normalized);
 }
 
-/* --- the whole -----------------------------------------------------------------------------------------------------
- */
+/* --- the whole --------------------------------------------------------------------------------------------------- */
 
 /* Texts by id for decoding, once all ids are known to be there. */
 static int fill_texts(loader_t *l) {
