@@ -129,14 +129,10 @@ static int make_study(void **state) {
     return 0;
 }
 
-static void ok(int rc) {
-    if (rc != 0) fail_msg("%s", err_text());
-}
-
 static void assert_same_file(const char *path, const char *expected) {
     file_map_t a, b;
-    ok(file_map(path, &a));
-    ok(file_map(expected, &b));
+    check_ok(file_map(path, &a));
+    check_ok(file_map(expected, &b));
     if (a.size != b.size || (a.size > 0 && memcmp(a.data, b.data, a.size) != 0))
         fail_msg("%s differs from %s", path, expected);
     file_unmap(&a);
@@ -145,7 +141,7 @@ static void assert_same_file(const char *path, const char *expected) {
 
 static void test_tables(void **state) {
     (void)state;
-    ok(report_tables(&report));
+    check_ok(report_tables(&report));
     assert_same_file(scratch("results/rates.csv"), source_path("tests/golden/report/rates.csv"));
     assert_same_file(scratch("results/fits.csv"), source_path("tests/golden/report/fits.csv"));
     assert_same_file(scratch("results/probes.csv"), scratch("probes/probes.csv"));
@@ -153,7 +149,7 @@ static void test_tables(void **state) {
     zin_t *in;
     char *line;
     size_t bytes;
-    ok(zin_open(scratch("results/records.csv.zst"), &in));
+    check_ok(zin_open(scratch("results/records.csv.zst"), &in));
     static const char *const first[] = {
         ("model,arm,context,probe_id,exact,first_mismatch,matched,memorization_score,logp_suffix,rank_max,margin_min,"
          "entropy_bits"),
@@ -167,17 +163,22 @@ static void test_tables(void **state) {
     zin_close(in);
 }
 
-/* One record of the file of small, bare is made wrong; the message must name the file and say why. */
-static void damage(void (*spoil)(record_t *record), const char *message) {
+/* Changes one record of the file of small, bare. */
+static void change_record(void (*change)(record_t *record)) {
     write_records(0, 0);
     file_map_t map;
-    ok(file_map(records_paths[0], &map));
+    check_ok(file_map(records_paths[0], &map));
     record_t *record = mem_new(RECORDS, sizeof *record, "records");
     memcpy(record, map.data, map.size);
     file_unmap(&map);
-    spoil(&record[17]);
-    ok(file_write(records_paths[0], record, RECORDS * sizeof *record));
+    change(&record[17]);
+    check_ok(file_write(records_paths[0], record, RECORDS * sizeof *record));
     mem_free(record);
+}
+
+/* A record that is made wrong is refused; the message must name the file and say why. */
+static void damage(void (*spoil)(record_t *record), const char *message) {
+    change_record(spoil);
     unlink(scratch("results/rates.csv"));
     assert_int_equal(report_tables(&report), -1);
     assert_message("0-0.bin: record 17 ");
@@ -205,10 +206,32 @@ static void spoil_matched(record_t *r) {
     r->matched = -1;
 }
 static void spoil_logp(record_t *r) {
-    r->logp_suffix = (double)-INFINITY;
+    r->logp_suffix = (double)INFINITY;
 }
 static void spoil_margin(record_t *r) {
     r->margin_min = NAN;
+}
+
+static void make_impossible(record_t *r) {
+    r->logp_suffix = (double)-INFINITY;
+    r->margin_min = -INFINITY;
+    r->entropy_bits = INFINITY;
+}
+
+/* Under a memory with lambda 1 a suffix can have probability 0: a result like any other. */
+static void test_impossible_suffix(void **state) {
+    (void)state;
+    change_record(make_impossible);
+    check_ok(report_tables(&report));
+    assert_same_file(scratch("results/rates.csv"), source_path("tests/golden/report/rates.csv"));
+    zin_t *in;
+    char *line;
+    size_t bytes;
+    check_ok(zin_open(scratch("results/records.csv.zst"), &in));
+    for (int i = 0; i < 19; i++) assert_int_equal(zin_line(in, &line, &bytes), 1);
+    assert_non_null(strstr(line, ",-inf,"));
+    zin_close(in);
+    write_records(0, 0);
 }
 
 static void test_damaged_records(void **state) {
@@ -219,23 +242,23 @@ static void test_damaged_records(void **state) {
     damage(spoil_hit, "contradicts");
     damage(spoil_mismatch, "outside of the suffix");
     damage(spoil_matched, "impossible count");
-    damage(spoil_logp, "not finite");
+    damage(spoil_logp, "log-probability");
     damage(spoil_margin, "NaN");
-    ok(file_write(records_paths[0], "short", 5));
+    check_ok(file_write(records_paths[0], "short", 5));
     assert_int_equal(report_tables(&report), -1);
     assert_message("0-0.bin: 5 bytes, but 60 probes at 3 context lengths take 10080");
     unlink(records_paths[0]);
     assert_int_equal(report_tables(&report), -1);
     assert_message("0-0.bin");
     write_records(0, 0);
-    ok(report_tables(&report));
+    check_ok(report_tables(&report));
 }
 
 static void keep(const char *name) {
     char from[100], to[100];
     snprintf(from, sizeof from, "results/%s", name);
     snprintf(to, sizeof to, "kept.%s", strrchr(name, '.') + 1);
-    ok(file_copy(scratch(from), scratch(to)));
+    check_ok(file_copy(scratch(from), scratch(to)));
 }
 
 static int has_gnuplot(void) {
@@ -247,7 +270,7 @@ static void test_figures(void **state) {
     if (!has_gnuplot()) skip();
     static const char *const names[] = {"duplicates", "parameters", "context"};
     static const char *const formats[] = {"svg", "pdf", "png"};
-    ok(report_figures(&report));
+    check_ok(report_figures(&report));
     for (int i = 0; i < 3; i++)
         for (int f = 0; f < 3; f++) {
             char path[100];
@@ -259,13 +282,13 @@ static void test_figures(void **state) {
     /* A single lambda makes no curve. */
     assert_int_equal(file_exists(scratch("results/figures/lambda.svg")), 0);
     csv_t points;
-    ok(csv_read(scratch("results/figures/parameters.csv"), &points));
+    check_ok(csv_read(scratch("results/figures/parameters.csv"), &points));
     assert_int_equal(points.rows, 9); // three models in three classes of duplicates
     assert_string_equal(csv_at(&points, 2, 1), "64000");
     assert_string_equal(csv_at(&points, 2, 10), "1 copy");
     csv_free(&points);
     /* A bucket's point stands at the mean of its members' duplicates, not at the middle of the bucket. */
-    ok(csv_read(scratch("results/figures/duplicates.csv"), &points));
+    check_ok(csv_read(scratch("results/figures/duplicates.csv"), &points));
     assert_int_equal(points.rows, 9); // three models in three buckets
     assert_string_equal(csv_at(&points, 1, 1), "4");
     assert_string_equal(csv_at(&points, 2, 1), "34.5343278");
@@ -280,7 +303,7 @@ static void test_figures(void **state) {
         snprintf(kept, sizeof kept, "kept.%s", formats[f]);
         unlink(scratch(path));
         if (f == 0) sleep(1); // a date in the file would show
-        ok(report_figures(&report));
+        check_ok(report_figures(&report));
         assert_same_file(scratch(path), scratch(kept));
     }
 }
@@ -292,9 +315,9 @@ static void test_axis(void **state) {
         curves_t curves = {.least_top = whole};
         double top = 0;
         int32_t widest = 0;
-        ok(curves_begin(&curves, "one"));
-        ok(curves_add(&curves, 1, (counts_t){.n = 1000, .hits = 20}));
-        ok(curves_write(&curves, 0.05, scratch("axis.csv"), &top, &widest));
+        check_ok(curves_begin(&curves, "one"));
+        check_ok(curves_add(&curves, 1, (counts_t){.n = 1000, .hits = 20}));
+        check_ok(curves_write(&curves, 0.05, scratch("axis.csv"), &top, &widest));
         curves_free(&curves);
         assert_true(whole ? top == 1 : top > 0.02 && top < 0.05);
         assert_int_equal(widest, 3);
@@ -312,7 +335,7 @@ static void test_gnuplot_fails(void **state) {
     assert_message("gnuplot cannot be started");
     assert_message("gnuplot-nox");
 
-    ok(dir_make(scratch("plots")));
+    check_ok(dir_make(scratch("plots")));
     broken.plots_dir = scratch("plots");
     assert_int_equal(report_figures(&broken), -1);
     assert_message("plots/duplicates.gp: missing");
@@ -326,7 +349,7 @@ static void test_gnuplot_fails(void **state) {
                   "do for [e in 'svg pdf png'] { set print ARG3.'.'.e; print 'half a figure' }\n");
     assert_int_equal(report_figures(&broken), -1);
     assert_message("half a figure: is the disk full?");
-    ok(report_figures(&report));
+    check_ok(report_figures(&report));
 }
 
 static int count(const char *text, const char *word) {
@@ -337,12 +360,12 @@ static int count(const char *text, const char *word) {
 
 static void test_page(void **state) {
     (void)state;
-    ok(report_page(&report));
+    check_ok(report_page(&report));
     keep("report.html");
-    ok(report_page(&report));
+    check_ok(report_page(&report));
     assert_same_file(scratch("results/report.html"), scratch("kept.html"));
     file_map_t map;
-    ok(file_map(scratch("results/report.html"), &map));
+    check_ok(file_map(scratch("results/report.html"), &map));
     char *page = mem_printf("%.*s", (int)map.size, (const char *)map.data);
     file_unmap(&map);
     assert_int_equal(strncmp(page, "<!DOCTYPE html>", 15), 0);
@@ -374,7 +397,7 @@ static void test_summary(void **state) {
     fflush(stdout);
     dup2(old, 1);
     close(old);
-    ok(rc);
+    check_ok(rc);
     char *expected = mem_printf(
         "\ns: exact-match extraction in percent [95 %% interval], 16 tokens of context, 8 of suffix\n\n"
         "model   arm             1 copy              2–7 copies          32–127 copies       controls\n"
@@ -388,7 +411,7 @@ static void test_summary(void **state) {
         "\nreport   %s/report.html\nfigures  %s/figures/\ntables   %s/rates.csv fits.csv probes.csv records.csv.zst\n",
         report.dir, report.dir, report.dir);
     file_map_t map;
-    ok(file_map(scratch("out"), &map));
+    check_ok(file_map(scratch("out"), &map));
     char *text = mem_printf("%.*s", (int)map.size, (const char *)map.data);
     file_unmap(&map);
     assert_string_equal(text, expected);
@@ -398,7 +421,7 @@ static void test_summary(void **state) {
 
 static void assert_no_fit_of_parameters(int64_t rows) {
     csv_t fits;
-    ok(csv_read(scratch("results/fits.csv"), &fits));
+    check_ok(csv_read(scratch("results/fits.csv"), &fits));
     for (int64_t i = 0; i < fits.rows; i++) assert_string_not_equal(csv_at(&fits, i, 2), "parameters");
     assert_int_equal(fits.rows, rows);
     csv_free(&fits);
@@ -409,29 +432,29 @@ static void test_small_study(void **state) {
     (void)state;
     report_t one = report;
     one.n_cells = 2 * ARMS;
-    ok(report_tables(&one));
+    check_ok(report_tables(&one));
     assert_no_fit_of_parameters(8);
     report_cell_t cell = cells[0];
     cell.model = "a \"b\", <c> & d_e^f";
     one.n_cells = 1;
     one.cell = &cell;
-    ok(report_tables(&one));
+    check_ok(report_tables(&one));
     csv_t rates;
-    ok(csv_read(scratch("results/rates.csv"), &rates));
+    check_ok(csv_read(scratch("results/rates.csv"), &rates));
     assert_int_equal(rates.rows, CONTEXTS * BUCKETS);
     assert_string_equal(csv_at(&rates, 0, 0), cell.model);
     csv_free(&rates);
     assert_no_fit_of_parameters(4);
     if (!has_gnuplot()) skip();
-    ok(report_figures(&one));
+    check_ok(report_figures(&one));
     assert_int_equal(file_exists(scratch("results/figures/parameters.svg")), 0);
     assert_int_equal(file_exists(scratch("results/figures/parameters.csv")), 0);
     assert_int_equal(file_exists(scratch("results/figures/context.svg")), 1);
     file_map_t map;
-    ok(file_map(scratch("results/figures/duplicates.svg"), &map));
+    check_ok(file_map(scratch("results/figures/duplicates.svg"), &map));
     assert_non_null(memmem(map.data, map.size, "&lt;c> &amp; d_e^f", 18));
     file_unmap(&map);
-    ok(report_page(&one));
+    check_ok(report_page(&one));
 }
 
 /* The members alone: net and the rate of the controls are empty, and nothing is fitted to net. */
@@ -439,53 +462,49 @@ static void test_without_controls(void **state) {
     (void)state;
     enum { N = BUCKETS * MEMBERS };
     file_map_t map;
-    ok(dir_make(scratch("members")));
-    ok(file_map(scratch("probes/probes.csv"), &map));
+    check_ok(dir_make(scratch("members")));
+    check_ok(file_map(scratch("probes/probes.csv"), &map));
     const char *control = memmem(map.data, map.size, "\n36,", 4);
-    ok(file_write(scratch("members/probes.csv"), map.data, (size_t)(control + 1 - (const char *)map.data)));
+    check_ok(file_write(scratch("members/probes.csv"), map.data, (size_t)(control + 1 - (const char *)map.data)));
     file_unmap(&map);
-    ok(file_map(scratch("probes/probes.tokens"), &map));
-    ok(file_write(scratch("members/probes.tokens"), map.data, N * LENGTH * sizeof(int32_t)));
+    check_ok(file_map(scratch("probes/probes.tokens"), &map));
+    check_ok(file_write(scratch("members/probes.tokens"), map.data, N * LENGTH * sizeof(int32_t)));
     file_unmap(&map);
     record_t record[CONTEXTS * N];
     for (int c = 0; c < CONTEXTS; c++)
         for (int i = 0; i < N; i++) record[c * N + i] = make_record(0, 0, c, i);
     report_t members = report;
     report_cell_t cell = {"small", 1000, "bare", scratch("members/records.bin")};
-    ok(file_write(cell.records_path, record, sizeof record));
+    check_ok(file_write(cell.records_path, record, sizeof record));
     members.probes_dir = scratch("members");
     members.n_cells = 1;
     members.cell = &cell;
-    ok(report_tables(&members));
+    check_ok(report_tables(&members));
     csv_t rates, fits;
-    ok(csv_read(scratch("results/rates.csv"), &rates));
+    check_ok(csv_read(scratch("results/rates.csv"), &rates));
     static const char *const empty[] = {"control_rate", "net", "net_lo", "net_hi"};
     for (int i = 0; i < 4; i++) {
         int32_t column;
-        ok(csv_column(&rates, empty[i], &column));
+        check_ok(csv_column(&rates, empty[i], &column));
         assert_string_equal(csv_at(&rates, 1, column), "");
     }
     csv_free(&rates);
-    ok(csv_read(scratch("results/fits.csv"), &fits));
+    check_ok(csv_read(scratch("results/fits.csv"), &fits));
     assert_int_equal(fits.rows, 2);
     for (int64_t i = 0; i < fits.rows; i++) assert_string_equal(csv_at(&fits, i, 1), "rate");
     csv_free(&fits);
     if (!has_gnuplot()) skip();
-    ok(report_figures(&members));
-    ok(report_page(&members));
+    check_ok(report_figures(&members));
+    check_ok(report_page(&members));
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_damaged_records),
-        cmocka_unit_test(test_figures),
-        cmocka_unit_test(test_gnuplot_fails),
-        cmocka_unit_test(test_page),
-        cmocka_unit_test(test_summary),
-        cmocka_unit_test(test_axis),
-        cmocka_unit_test(test_small_study),
-        cmocka_unit_test(test_without_controls),
+        cmocka_unit_test(test_tables),          cmocka_unit_test(test_impossible_suffix),
+        cmocka_unit_test(test_damaged_records), cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_gnuplot_fails),   cmocka_unit_test(test_page),
+        cmocka_unit_test(test_summary),         cmocka_unit_test(test_axis),
+        cmocka_unit_test(test_small_study),     cmocka_unit_test(test_without_controls),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, make_study, scratch_remove);

@@ -13,8 +13,10 @@ static const char *fault(const record_t *r, int64_t probe, int64_t context, int6
     if (r->matched < r->first_mismatch || r->matched > suffix) return "has an impossible count of matches";
     if ((r->first_mismatch == suffix) != (r->exact == 1) || (r->matched == suffix) != (r->exact == 1))
         return "has a verdict that contradicts its matches";
-    if (!isfinite(r->logp_suffix) || !isfinite(r->memorization_score)) return "holds a value that is not finite";
+    if (!isfinite(r->memorization_score)) return "holds a value that is not finite";
     if (isnan(r->margin_min) || isnan(r->entropy_bits)) return "holds a NaN";
+    /* -infinity is a result: under a memory with lambda 1 a token may have probability 0. */
+    if (!(r->logp_suffix < (double)INFINITY)) return "has an impossible log-probability";
     return NULL;
 }
 
