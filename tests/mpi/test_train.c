@@ -163,6 +163,33 @@ static void test_overfit(const char *dir) {
     tokens_close(corpus);
 }
 
+/* One step in which AdamW is w -= cg / (|cg| + 1), with cg the clipped gradient: the norm of cg, from the weights. */
+static double norm_of_a_step(tokens_t *corpus, const char *dir, const char *name, double clip) {
+    char path[400];
+    const train_t spec = {.epochs = 1e-6, .batch = 1, .lr = 1, .lr_end = 1, .eps = 1, .clip = clip};
+    make_dir(path, sizeof path, dir, name);
+    model_t *before = make_model(), *after = make_model();
+    must(train_run(&spec, after, corpus, "test", path));
+    int64_t n;
+    const float *x = model_parameters(before, &n), *y = model_parameters(after, &n);
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double step = fabs((double)x[i] - (double)y[i]);
+        sum += step / (1 - step) * (step / (1 - step));
+    }
+    model_free(before);
+    model_free(after);
+    return sqrt(sum);
+}
+
+static void test_clip(tokens_t *corpus, const char *dir) {
+    const double whole = norm_of_a_step(corpus, dir, "unclipped", 0);
+    const double half = norm_of_a_step(corpus, dir, "clipped", whole / 2);
+    const double same = norm_of_a_step(corpus, dir, "short", 2 * whole);
+    verdict("a gradient longer than clip is cut to it", fabs(half / (whole / 2) - 1) < 1e-3);
+    verdict("a shorter one stays as it is", same == whole);
+}
+
 // --- against PyTorch ------------------------------------------------------------------------------------------------
 
 /* Ten steps, the last one with 11 of 16 windows; one of the corpus' windows is padded. */
@@ -324,6 +351,7 @@ int main(int argc, char **argv) {
     tokens_t *corpus = make_corpus(dir, "corpus", 60, 99);
     test_bits(corpus, dir, &whole);
     test_overfit(dir);
+    test_clip(corpus, dir);
     test_peer(corpus, dir);
     test_refusals(corpus, dir);
     test_interruptions(corpus, dir, &whole);

@@ -94,37 +94,49 @@ static void documents_keep_order_and_text(void **state) {
     assert_true(file_exists(scratch("order/controls/0001-b.tok.zst")));
 }
 
-/* Each document is on one side; the same side when the files change their order and names. */
+enum { HELD_DOCUMENTS = 2000 }; // of each of the two files
+
+/* Ingests the inputs and notes for every document its side: 'm' or 'c'. */
+static void take_sides(const ingest_t *spec, char side[2 * HELD_DOCUMENTS]) {
+    char *dir = scratch("held");
+    run(spec, dir);
+    memset(side, 'x', 2 * HELD_DOCUMENTS);
+    for (int half = 0; half < 2; half++) {
+        tokens_t *t = open_half(dir, half ? "controls" : "members");
+        for (int64_t d = 0; d < tokens_documents(t); d++) {
+            const char *id = tokens_document(t, d)->id;
+            char *mark = &side[(id[0] == 't' ? HELD_DOCUMENTS : 0) + atoi(id + 4)];
+            assert_int_equal(*mark, 'x');
+            *mark = half ? 'c' : 'm';
+        }
+        tokens_close(t);
+    }
+    assert_null(memchr(side, 'x', 2 * HELD_DOCUMENTS));
+}
+
+/* Each document is on one side; the same side when the files change their order and names, another with another seed.
+ */
 static void held_out_by_id(void **state) {
     (void)state;
-    enum { N = 2000 };
-    write_documents("one.jsonl", "one", N);
-    write_documents("two.jsonl", "two", N);
+    static char forward_sides[2 * HELD_DOCUMENTS], back_sides[2 * HELD_DOCUMENTS], other_sides[2 * HELD_DOCUMENTS];
+    write_documents("one.jsonl", "one", HELD_DOCUMENTS);
+    write_documents("two.jsonl", "two", HELD_DOCUMENTS);
     char *forth[] = {scratch("one.jsonl"), scratch("two.jsonl")}, *back[] = {forth[1], forth[0]};
     file_list_t inputs = {2, forth};
     ingest_t spec = spec_of(&inputs, 0.05, 0);
-    char side[2][2 * N];
-    memset(side, 'x', sizeof side);
-    for (int turn = 0; turn < 2; turn++) {
-        char *dir = scratch("held");
-        inputs.path = turn ? back : forth;
-        run(&spec, dir);
-        for (int half = 0; half < 2; half++) {
-            tokens_t *t = open_half(dir, half ? "controls" : "members");
-            for (int64_t d = 0; d < tokens_documents(t); d++) {
-                const char *id = tokens_document(t, d)->id;
-                char *mark = &side[turn][(id[0] == 't' ? N : 0) + atoi(id + 4)];
-                assert_int_equal(*mark, 'x');
-                *mark = half ? 'c' : 'm';
-            }
-            tokens_close(t);
-        }
+    take_sides(&spec, forward_sides);
+    inputs.path = back;
+    take_sides(&spec, back_sides);
+    assert_memory_equal(forward_sides, back_sides, sizeof back_sides);
+    spec.seed++;
+    take_sides(&spec, other_sides);
+    int held = 0, both = 0;
+    for (int d = 0; d < 2 * HELD_DOCUMENTS; d++) {
+        held += back_sides[d] == 'c';
+        both += back_sides[d] == 'c' && other_sides[d] == 'c';
     }
-    assert_memory_equal(side[0], side[1], sizeof side[0]);
-    int held = 0;
-    for (int d = 0; d < 2 * N; d++) held += side[0][d] == 'c';
     assert_in_range(held, 145, 255); // 200 expected, four standard deviations either way
-    assert_null(memchr(side[0], 'x', sizeof side[0]));
+    assert_in_range(both, 0, 25);    // 10 expected
 }
 
 static int family_copies(tokens_t *t, const char *family, char *text) {
@@ -215,6 +227,11 @@ static void bad_corpora_are_refused(void **state) {
     write_text("twice.jsonl",
                "{\"id\": \"x\", \"text\": \"\"}\n{\"id\": \"y\", \"text\": \"\"}\n{\"id\": \"x\", \"text\": \"\"}\n");
     write_text("same.jsonl", "{\"id\": \"z\", \"text\": \"\"}\n{\"id\": \"good 1\", \"text\": \"\"}\n");
+    char many[1000] = "";
+    for (int d = 0; d < 19; d++) // 0 1 ... 9 8 ... 0
+        snprintf(many + strlen(many), sizeof many - strlen(many), "{\"id\": \"m%d\", \"text\": \"\"}\n",
+                 d < 10 ? d : 18 - d);
+    write_text("many.jsonl", many);
     write_text("ours.jsonl", "{\"id\": \"planted/0/0/0\", \"text\": \"\"}\n");
     write_text("broken.jsonl", "{\"id\": \"z\", \"text\": \"\"}\n{\"id\":\n");
     write_text("none.jsonl", "");
@@ -226,6 +243,8 @@ static void bad_corpora_are_refused(void **state) {
     inputs.count = 2;
     path[1] = scratch("twice.jsonl");
     refuses(&spec, "twice.jsonl, document 3, has the id of");
+    path[1] = scratch("many.jsonl"); // of nine documents with an id that was there before, the first is named
+    refuses(&spec, "many.jsonl, document 11, has the id of");
     path[1] = scratch("same.jsonl");
     refuses(&spec, "same.jsonl, document 2, has the id of");
     path[1] = scratch("broken.jsonl");
