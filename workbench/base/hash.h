@@ -16,6 +16,14 @@ int hash_file(const char *path, hash_t *hash); // whole content
 int hash_compare(hash_t a, hash_t b);          // <0, 0, >0: a total order (hi, then lo)
 char *hash_print(char text[HASH_TEXT], hash_t hash);
 
+/* The bijection of SplitMix64 (Steele et al., OOPSLA 2014): spreads what differs in any bit over all bits; 0 stays 0.
+ */
+static inline uint64_t hash_mix(uint64_t x) {
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
 /* A hash of many pieces, in order; each piece is hashed with its length, so ("ab","c") differs from ("a","bc"). */
 typedef struct hasher hasher_t;
 hasher_t *hasher_create(void);

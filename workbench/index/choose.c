@@ -87,7 +87,7 @@ int candidates_add(candidates_t *c, int64_t class, const census_window_t *window
     assert(class >= 0 && class < c->classes);
     list_t *list = &c->list[class];
     hash_t f = window->fingerprint;
-    candidate_t candidate = {class, windows_mix(windows_mix(f.hi ^ c->salt) + f.lo), *window};
+    candidate_t candidate = {class, hash_mix(hash_mix(f.hi ^ c->salt) + f.lo), *window};
     if (list->n == c->keep) {
         list->dropped = 1;
         if (order(&candidate, &list->heap[0]) > 0) return 0;
@@ -170,7 +170,7 @@ typedef struct {
 } cells_t;
 
 static int64_t *cell_find(const cells_t *cells, int64_t cell, int64_t length) {
-    uint64_t mask = (uint64_t)cells->slots - 1, slot = windows_mix((uint64_t)cell) & mask;
+    uint64_t mask = (uint64_t)cells->slots - 1, slot = hash_mix((uint64_t)cell) & mask;
     while (cells->position[slot] >= 0 && cells->position[slot] / length != cell) slot = (slot + 1) & mask;
     return &cells->position[slot];
 }

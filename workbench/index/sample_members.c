@@ -76,8 +76,7 @@ int sample_members(const sample_t *spec, tokens_t *members, census_t *census, pi
         TRY(census_choice(spec, members, keep, census, &choice));
         rc = take_buckets(spec, &choice, picks);
         choice_free(&choice);
-        int64_t worst = rc == 1 ? 0 : rc; // all ranks saw the same choice, but one may have had no memory
-        TRY(par_agree((int)worst));
+        TRY(par_agree(rc < 0 ? -1 : 0)); // all ranks saw the same choice, but one may have had no memory
     }
     if (census->windows == 0)
         return err_set("no document of the corpus holds a window of %lld tokens: ask for a shorter context or suffix",

@@ -53,12 +53,12 @@ static void fingerprints(const rolling_t *r, const int32_t *token, int64_t count
         a = enter(a, r->base[0], token[i]);
         b = enter(b, r->base[1], token[i]);
     }
-    fingerprint[0] = (hash_t){windows_mix(a), windows_mix(b)};
+    fingerprint[0] = (hash_t){hash_mix(a), hash_mix(b)};
     for (int64_t i = 1; i < count; i++) {
         int32_t in = token[i + r->length - 1], out = token[i - 1];
         a = roll(a, r->base[0], r->power[0], in, out);
         b = roll(b, r->base[1], r->power[1], in, out);
-        fingerprint[i] = (hash_t){windows_mix(a), windows_mix(b)};
+        fingerprint[i] = (hash_t){hash_mix(a), hash_mix(b)};
     }
 }
 

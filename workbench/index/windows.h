@@ -29,13 +29,6 @@ int64_t windows_count(tokens_t *corpus, int64_t length);
 typedef int (*windows_visit_t)(void *user, const windows_run_t *run);
 int windows_scan(tokens_t *corpus, int64_t length, windows_visit_t visit, void *user);
 
-/* The bijection of SplitMix64 (Steele et al., OOPSLA 2014): spreads what differs in any bit over all bits. */
-static inline uint64_t windows_mix(uint64_t x) {
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 __extension__ typedef unsigned __int128 windows_wide_t;
 /* The part, of `parts` equal parts of the 64-bit range, that holds x. */
 static inline uint64_t windows_part(uint64_t x, uint64_t parts) {

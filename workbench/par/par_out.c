@@ -6,6 +6,7 @@
  * (a bitmap), the puts of all ranks must add up to n, and the sum of mix(id) mod 2^64 must be that of 0 .. n-1, which
  * one id put by two ranks in the place of another would change (up to a chance of 2^-64). */
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "par/par.h"
 #include <assert.h>
@@ -25,12 +26,8 @@ struct par_out {
     uint8_t *seen;
 };
 
-/* The finaliser of SplitMix64 (Steele et al., OOPSLA 2014). */
 static uint64_t mix(int64_t id) {
-    uint64_t x = (uint64_t)id + UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
+    return hash_mix((uint64_t)id + UINT64_C(0x9e3779b97f4a7c15)); // so that 0 counts too
 }
 
 static void release(par_out_t *out) {
