@@ -47,6 +47,11 @@ static hasher_t *hasher_of(const char *kind, int format) {
     return h;
 }
 
+/* All kernels give the same bits but those of OpenBLAS. */
+static void add_kernels(hasher_t *h, const plan_t *plan) {
+    if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas");
+}
+
 /* Adds a stage; its folder is CACHE/VERB-HASH unless dir is given. Returns its folder, NULL on failure. */
 static const char *add_stage(plan_t *plan, const char *verb, const char *name, const char *dir, hash_t hash,
                              int (*run)(const plan_t *, stage_t *), int32_t model, int32_t memory, int32_t resumable) {
@@ -65,42 +70,41 @@ static const char *add_stage(plan_t *plan, const char *verb, const char *name, c
     return dir;
 }
 
-static int hash_inputs(plan_t *plan, hash_t *hash) {
-    hasher_t *h = hasher_of("inputs", 1);
-    if (!h) return -1;
-    for (int64_t i = 0; i < plan->inputs.count; i++) {
+/* Names without folders, and contents. */
+static int add_files(hasher_t *h, const file_list_t *files) {
+    for (int64_t i = 0; i < files->count; i++) {
         hash_t content;
-        int64_t bytes;
-        if (hash_file(plan->inputs.path[i], &content) != 0 || file_size(plan->inputs.path[i], &bytes) != 0) {
-            hasher_finish(h);
-            return -1;
-        }
-        const char *slash = strrchr(plan->inputs.path[i], '/');
-        hasher_add_text(h, slash ? slash + 1 : plan->inputs.path[i]);
+        const char *slash = strrchr(files->path[i], '/');
+        TRY(hash_file(files->path[i], &content));
+        hasher_add_text(h, slash ? slash + 1 : files->path[i]);
         add_hash(h, content);
+    }
+    return 0;
+}
+
+static int hash_inputs(plan_t *plan, hash_t *hash) {
+    for (int64_t i = 0; i < plan->inputs.count; i++) {
+        int64_t bytes;
+        TRY(file_size(plan->inputs.path[i], &bytes));
         plan->input_bytes += bytes;
     }
+    hasher_t *h = hasher_of("inputs", 1);
+    if (!h) return -1;
+    int rc = add_files(h, &plan->inputs);
     *hash = hasher_finish(h);
-    return 0;
+    return rc;
 }
 
 /* The gnuplot scripts: figures depend on them. A folder without any is an error of the report, not of the plan. */
 static int hash_scripts(const char *dir, hash_t *hash) {
     char pattern[4096];
     file_list_t files = {0};
-    hasher_t *h = hasher_of("scripts", 1);
-    if (!h) return -1;
     snprintf(pattern, sizeof pattern, "%s/*.gp", dir);
-    int rc = file_glob(pattern, &files);
-    for (int64_t i = 0; rc == 0 && i < files.count; i++) {
-        hash_t content;
-        const char *slash = strrchr(files.path[i], '/');
-        rc = hash_file(files.path[i], &content);
-        hasher_add_text(h, slash ? slash + 1 : files.path[i]);
-        if (rc == 0) add_hash(h, content);
-    }
+    TRY(file_glob(pattern, &files));
+    hasher_t *h = hasher_of("scripts", 1);
+    int rc = h ? add_files(h, &files) : -1;
+    if (h) *hash = hasher_finish(h);
     file_list_free(&files);
-    *hash = hasher_finish(h);
     return rc;
 }
 
@@ -222,7 +226,7 @@ static int plan_model(plan_t *plan, int32_t i, hash_t ingest, hash_t *hash) {
                             model->warmup,     model->decay,  model->clip};
     for (size_t k = 0; k < sizeof integers / sizeof integers[0]; k++) hasher_add_i64(h, integers[k]);
     for (size_t k = 0; k < sizeof reals / sizeof reals[0]; k++) hasher_add_f64(h, reals[k]);
-    if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas"); // the one backend with other bits
+    add_kernels(h, plan);
     *hash = hasher_finish(h);
     const char *name = format_text(plan->arena, "train %s", model->name);
     plan->model_dir[i] = add_stage(plan, "train", name, NULL, *hash, stage_train, i, -1, 1);
@@ -235,7 +239,7 @@ static int plan_store(plan_t *plan, int32_t i, int32_t m, hash_t ingest, hash_t 
     add_hash(h, ingest);
     add_hash(h, model);
     hasher_add_i64(h, plan->study->memory[m].stride);
-    if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas");
+    add_kernels(h, plan);
     *hash = hasher_finish(h);
     for (int32_t other = 0; other < m; other++) // two memories with the same store share it
         if (plan->store_dir[i][other] && plan->study->memory[other].stride == plan->study->memory[m].stride) {
@@ -258,7 +262,7 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
     hasher_add_i64(h, study->probe.suffix);
     hasher_add_text(h, study->probe.decode);
     hasher_add_text(h, study->probe.verify);
-    if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas");
+    add_kernels(h, plan);
     if (m >= 0) {
         const study_memory_t *memory = &study->memory[m];
         add_hash(h, store);
