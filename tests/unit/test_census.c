@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "corpus_check.h"
 #include "index/census.h"
+#include "index/recount.h"
 #include "index/windows.h"
 #include "par/par.h"
 
@@ -80,6 +81,32 @@ static void random_corpora(void **state) {
         corpus_add_random(&corpus, (uint64_t)(10 * alphabet), 40, 150, alphabet, "d");
         check_census((int64_t[]){1, 2, 3, 7, 20, 64, 400, 0});
     }
+}
+
+/* Two windows under one fingerprint, as a collision would have it: the tokens tell them apart. */
+static void recount_survives_a_collision(void **state) {
+    (void)state;
+    const int32_t a[] = {1, 2, 3, 1, 2, 3, 4}, b[] = {5, 6, 1, 2, 3};
+    corpus_begin(8, 7);
+    corpus_add(&corpus, "a", "", "a", a, 7);
+    corpus_add(&corpus, "b", "", "b", b, 5);
+    tokens_t *tokens;
+    check_ok(corpus_write(&corpus, scratch("collision"), 1));
+    check_ok(tokens_open(scratch("collision"), &tokens));
+    visited_t v = {0};
+    census_t census;
+    check_ok(census_run(tokens, 3, 1 << 20, collect, &v, &census));
+    int64_t at = 0, occurrences[2], documents[2];
+    while (at < v.n && v.window[at].first != 0) at++;
+    assert_true(at < v.n);
+    const hash_t fingerprint[2] = {v.window[at].fingerprint, v.window[at].fingerprint};
+    const int32_t window[2][3] = {{5, 6, 1}, {1, 2, 3}};
+    check_ok(recount_windows(tokens, 3, fingerprint, window[0], 2, occurrences, documents));
+    assert_int_equal(occurrences[0], 0);
+    assert_int_equal(occurrences[1], 3);
+    assert_int_equal(documents[1], 2);
+    mem_free(v.window);
+    tokens_close(tokens);
 }
 
 static void all_tokens_equal(void **state) {
@@ -220,11 +247,17 @@ int main(int argc, char **argv) {
     if (par_init(&argc, &argv) != 0) return 1;
     log_init(LOG_WARN, 1, 0);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_corpora),        cmocka_unit_test(all_tokens_equal),
-        cmocka_unit_test(long_document),         cmocka_unit_test(empty_and_short_documents),
-        cmocka_unit_test(large_vocabulary),      cmocka_unit_test(overlapping_windows_count),
-        cmocka_unit_test(a_visitor_can_stop_it), cmocka_unit_test(census_file),
-        cmocka_unit_test(bucket_edges),          cmocka_unit_test(large_buckets),
+        cmocka_unit_test(random_corpora),
+        cmocka_unit_test(all_tokens_equal),
+        cmocka_unit_test(long_document),
+        cmocka_unit_test(empty_and_short_documents),
+        cmocka_unit_test(large_vocabulary),
+        cmocka_unit_test(overlapping_windows_count),
+        cmocka_unit_test(a_visitor_can_stop_it),
+        cmocka_unit_test(census_file),
+        cmocka_unit_test(bucket_edges),
+        cmocka_unit_test(large_buckets),
+        cmocka_unit_test(recount_survives_a_collision),
     };
     int rc = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
     par_finalize();

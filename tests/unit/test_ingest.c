@@ -229,7 +229,7 @@ static void bad_corpora_are_refused(void **state) {
     write_text("same.jsonl", "{\"id\": \"z\", \"text\": \"\"}\n{\"id\": \"good 1\", \"text\": \"\"}\n");
     char many[1000] = "";
     for (int d = 0; d < 19; d++) // 0 1 ... 9 8 ... 0
-        snprintf(many + strlen(many), sizeof many - strlen(many), "{\"id\": \"m%d\", \"text\": \"\"}\n",
+        snprintf(many + strlen(many), sizeof many - strlen(many), "{\"id\": \"n%d\", \"text\": \"\"}\n",
                  d < 10 ? d : 18 - d);
     write_text("many.jsonl", many);
     write_text("ours.jsonl", "{\"id\": \"planted/0/0/0\", \"text\": \"\"}\n");
