@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Gaps: @n person  @s surname  @t town  @r street and number  @m money  @d date  @h time of day  @v ship  @c code
+/* Gaps: @n person  @t town  @r street and number  @m money  @d date  @h time of day  @v ship  @c code
  *       @p telephone  @i number  @a age  @w weight or measure  @o trade  @g goods */
 static const char *const template_text[] = {
     "@n of @r, @t, paid @m to @n on @d.",
@@ -166,10 +166,6 @@ static void put_letters(writer_t *w, int n) {
 
 /* --- the gaps ---------------------------------------------------------------------------------------------------- */
 
-static void put_surname(writer_t *w) {
-    put(w, pick(w, surname, COUNT(surname)));
-}
-
 static void put_person(writer_t *w) {
     put(w, pick(w, given, COUNT(given)));
     put(w, " ");
@@ -177,7 +173,7 @@ static void put_person(writer_t *w) {
         put_letters(w, 1);
         put(w, ". ");
     }
-    put_surname(w);
+    put(w, pick(w, surname, COUNT(surname)));
 }
 
 static void put_town(writer_t *w) {
@@ -282,9 +278,9 @@ static const struct {
     char letter;
     void (*put)(writer_t *w);
 } gap[] = {
-    {'n', put_person}, {'s', put_surname}, {'t', put_town},    {'r', put_street}, {'m', put_money},
-    {'d', put_date},   {'h', put_time},    {'v', put_ship},    {'c', put_code},   {'p', put_telephone},
-    {'i', put_count},  {'a', put_age},     {'w', put_measure}, {'o', put_trade},  {'g', put_goods},
+    {'n', put_person}, {'t', put_town},    {'r', put_street}, {'m', put_money},     {'d', put_date},
+    {'h', put_time},   {'v', put_ship},    {'c', put_code},   {'p', put_telephone}, {'i', put_count},
+    {'a', put_age},    {'w', put_measure}, {'o', put_trade},  {'g', put_goods},
 };
 
 static void put_gap(writer_t *w, char letter) {
