@@ -15,7 +15,8 @@ typedef struct {
     int32_t first_mismatch;    // first suffix position that differs, = suffix when exact
     int32_t matched;           // suffix positions whose teacher-forced argmax is the target
     double memorization_score; // matched / suffix (Biderman et al. 2023 count on free-running text; see README)
-    double logp_suffix;        // natural log of p(suffix | context), summed in order of position
+    double logp_suffix;        // natural log of p(suffix | context), summed in order of position; -infinity where a
+                               // token has probability 0 (a memory at lambda 1)
     int32_t rank_max;          // largest rank of a target token
     int32_t reserved;
     float margin_min;   // smallest margin over the suffix positions
