@@ -1,6 +1,7 @@
 #!/bin/bash
 # Compares memprobe with its Python peers. PYTHON names the interpreter of a virtual environment outside the tree that has
-# torch, transformers, tokenizers (pip install torch transformers tokenizers); SHARED the folder of real inputs.
+# torch, transformers, tokenizers, scipy and statsmodels (pip install torch transformers tokenizers statsmodels); SHARED the
+# folder of real inputs; STUDY, when set, the results of a finished study that is recomputed too.
 set -u
 cd "$(dirname "$0")/../.."
 export BUILD=${BUILD:-build/out} SHARED=${SHARED:-../shared}
@@ -18,6 +19,17 @@ peer() {
 }
 peer torch,transformers tests/peers/neox.py check
 peer torch,transformers tests/peers/train.py check
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# A study small enough to be recomputed as a whole, with a model that is trained until it knows something by heart.
+(
+    export ROOT=$PWD TMP=$scratch
+    . tests/cli/helpers/lib.sh
+    tiny "$scratch/study"
+    "$MEMPROBE" --quiet --no-progress --set model.large.epochs=60 --set memory.knn.lambda=0,0.5,1 "$scratch/study/config.ini"
+) >/dev/null || failed=1
+peer torch,transformers,scipy,statsmodels tests/peers/study.py "$scratch/study/results/tiny"
+[ -z "${STUDY:-}" ] || peer torch,transformers,scipy,statsmodels tests/peers/study.py "$STUDY"
 if [ -f "$SHARED/data/20B_tokenizer.json" ]; then
     peer tokenizers tests/peers/tokenizer.py --program "$BUILD/memprobe" --tokenizer "$SHARED/data/20B_tokenizer.json" \
         /usr/share/doc /usr/share/man /usr/lib/python3*
