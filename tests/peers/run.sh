@@ -1,7 +1,7 @@
 #!/bin/bash
 # Compares memprobe with its Python peers. PYTHON names the interpreter of a virtual environment outside the tree that has
-# torch, transformers, tokenizers, scipy and statsmodels (pip install torch transformers tokenizers statsmodels); SHARED the
-# folder of real inputs; STUDY, when set, the results of a finished study that is recomputed too.
+# torch, transformers, tokenizers, scipy and statsmodels (pip install torch transformers tokenizers statsmodels);
+# SHARED the folder of real inputs; STUDY, when set, the results of a finished study that is recomputed too.
 set -u
 cd "$(dirname "$0")/../.."
 export BUILD=${BUILD:-build/out} SHARED=${SHARED:-../shared}
@@ -26,7 +26,8 @@ trap 'rm -rf "$scratch"' EXIT
     export ROOT=$PWD TMP=$scratch
     . tests/cli/helpers/lib.sh
     tiny "$scratch/study"
-    "$MEMPROBE" --quiet --no-progress --set model.large.epochs=60 --set memory.knn.lambda=0,0.5,1 "$scratch/study/config.ini"
+    "$MEMPROBE" --quiet --no-progress --set model.large.epochs=60 --set memory.knn.lambda=0,0.5,1 \
+        "$scratch/study/config.ini"
 ) >/dev/null || failed=1
 peer torch,transformers,scipy,statsmodels tests/peers/study.py "$scratch/study/results/tiny"
 [ -z "${STUDY:-}" ] || peer torch,transformers,scipy,statsmodels tests/peers/study.py "$STUDY"

@@ -91,7 +91,8 @@ class Corpus:
         self.bytes = self.tokens.tobytes()
         self.first = np.array([d[0] for d in self.documents])
         self.by_id = {d[2]: d for d in self.documents}
-        check(f"{os.path.basename(folder)}: {len(self.documents)} documents lie end to end, each with its end token", good)
+        name = os.path.basename(folder)
+        check(f"{name}: {len(self.documents)} documents lie end to end, each with its end token", good)
 
     def of(self, document):
         return self.tokens[document[0]:document[0] + document[1]]
@@ -225,8 +226,8 @@ def tell_limits(study, members):
         else:
             controls += 1
             part += count > 0
-    print(f"note  {more} members and {part} of {controls} controls whose last {shortest} tokens occur more often than the "
-          f"whole {study.length}")
+    print(f"note  {more} members and {part} of {controls} controls whose last {shortest} tokens occur more often than "
+          f"the whole {study.length}")
     for model in study.models:
         section = study.config[f"model.{model}"]
         if section["train"] != "yes":
@@ -238,8 +239,8 @@ def tell_limits(study, members):
                 total += len(places)
                 # a training window predicts tokens w context + 1 .. (w + 1) context
                 whole += sum(at // context == (at + study.length - 2) // context for at in places)
-        print(f"note  {model}: {100 * whole / total:.0f} % of the members' occurrences lie within one training window of "
-              f"{context} tokens")
+        print(f"note  {model}: {100 * whole / total:.0f} % of the members' occurrences lie within one training window "
+              f"of {context} tokens")
 
 
 def measures(logits, targets):
@@ -301,7 +302,10 @@ def generated(model, context, suffix):
 
 def key_hook(model, kept):
     """Keys and queries: what the last layer's MLP reads, after its norm."""
-    return model.gpt_neox.layers[-1].mlp.register_forward_pre_hook(lambda _, x: kept.__setitem__(slice(None), [x[0][0]]))
+    def keep(_, inputs):
+        kept[:] = [inputs[0][0]]
+
+    return model.gpt_neox.layers[-1].mlp.register_forward_pre_hook(keep)
 
 
 def check_model(study, name, record, sample):
@@ -431,9 +435,9 @@ def rates_of(study, alpha):
         n, hits, cn, chits = len(member), sum(e for _, e in member), len(control), sum(e for _, e in control)
         low, high = proportion_confint(hits, n, alpha, "wilson")
         cp = proportion_confint(hits, n, alpha, "beta")
-        row = {"n": n, "hits": hits, "control_n": cn, "control_hits": chits, "rate": hits / n, "ci_lo": low, "ci_hi": high,
-               "cp_lo": cp[0], "cp_hi": cp[1], "n_eff": effective_n([e for _, e in member],
-                                                                   [int(p["sequence_id"]) for p, _ in member]),
+        clusters = [int(p["sequence_id"]) for p, _ in member]
+        row = {"n": n, "hits": hits, "control_n": cn, "control_hits": chits, "rate": hits / n, "ci_lo": low,
+               "ci_hi": high, "cp_lo": cp[0], "cp_hi": cp[1], "n_eff": effective_n([e for _, e in member], clusters),
                "dup_mean": float(scipy.stats.gmean([int(p["duplicates"]) for p, _ in member]))}
         if cn:
             net = confint_proportions_2indep(hits, n, chits, cn, method="newcomb", compare="diff", alpha=alpha)
@@ -481,13 +485,14 @@ def check_fits(study, rates, alpha):
                 row = [r for r in published if (r["arm"], r["response"], r["factor"]) == (arm, response, factor)]
                 fit = sm.OLS(y, sm.add_constant(x)).fit()
                 interval = fit.conf_int(alpha)[1]
-                flat = np.ptp(y) == 0
+                flat = np.ptp(y) < 1e-12
                 values = {"n": len(y), "intercept": fit.params[0], "slope": fit.params[1], "slope_se": fit.bse[1],
-                          "ci_lo": interval[0], "ci_hi": interval[1], "r2": 0 if flat else fit.rsquared,
-                          "p": 1 if flat else fit.pvalues[1]}
+                          "ci_lo": interval[0], "ci_hi": interval[1], "r2": fit.rsquared, "p": fit.pvalues[1]}
+                exact = flat or 1 - fit.rsquared < 1e-12  # no scatter: nothing is claimed
+                empty = ("slope_se", "ci_lo", "ci_hi", "p") * int(exact) + ("r2",) * int(flat)
                 for column, value in values.items():
                     text = row[0][column] if row else "missing"
-                    if not flat and 1 - fit.rsquared < 1e-12 and column in ("slope_se", "ci_lo", "ci_hi", "p"):
+                    if column in empty:
                         good = text == ""
                     else:
                         good = text not in ("", "missing") and abs(float(text) - value) < 1e-6 * abs(value) + 1e-9
@@ -512,13 +517,14 @@ def main():
     record = {(r["model"], r["arm"], int(r["context"]), int(r["probe_id"])): r for r in study.records}
     check("a record for every probe, context, model and arm, and no other", len(record) == len(study.records) ==
           len({k[:2] for k in record}) * len(study.contexts) * len(study.probes))
+    arms = {k[:2] for k in record}
     for number, name in enumerate(study.models):
         sample = sample_of(study, n, number)
         models = check_model(study, name, record, sample)
         for memory in study.memories:
-            if (name, f"{memory}:lambda={study.numbers(f'memory.{memory}', 'lambda', float)[0]:g}") in {k[:2] for k in
-                                                                                                       record}:
-                check_memory(study, name, memory, record, models, members, sample[:: max(1, len(sample) // 12)])
+            if any(model == name and arm.startswith(f"{memory}:lambda=") for model, arm in arms):
+                few = sample[::max(1, len(sample) // 12)]
+                check_memory(study, name, memory, record, models, members, few)
     print(f"{failures} checks failed" if failures else "everything agrees")
     sys.exit(failures > 0)
 

@@ -4,6 +4,7 @@
 #include "base/zio.h"
 #include "par/par.h"
 #include "report/curves.h"
+#include "report/fits.h"
 #include "report/report.h"
 #include "scratch.h"
 #include "text/tokenizer.h"
@@ -457,6 +458,28 @@ static void test_small_study(void **state) {
     check_ok(report_page(&one));
 }
 
+/* No scatter, no claim: rates on a line, and net rates that differ by a rounding error alone. */
+static void test_fit_without_scatter(void **state) {
+    (void)state;
+    report_t flat = report;
+    flat.dir = scratch("flat");
+    check_ok(dir_make(flat.dir));
+    scratch_write("flat/rates.csv", "model,params,arm,context,suffix,bucket,n,hits,control_n,control_hits,dup_mean\n"
+                                    "m,100,bare,4,8,4,3,1,3,0,2\n"
+                                    "m,100,bare,8,8,4,3,2,3,1,2\n"
+                                    "m,100,bare,16,8,4,3,3,3,2,2\n");
+    check_ok(fits_write(&flat));
+    csv_t fits;
+    check_ok(csv_read(scratch("flat/fits.csv"), &fits));
+    static const char *const expected[2][11] = {
+        {"bare", "rate", "context", "3", "-0.333333333", "1.10730936", "", "", "", "1", ""},
+        {"bare", "net", "context", "3", "0.333333333", "0", "", "", "", "", ""}};
+    assert_int_equal(fits.rows, 2);
+    for (int r = 0; r < 2; r++)
+        for (int c = 0; c < 11; c++) assert_string_equal(csv_at(&fits, r, c), expected[r][c]);
+    csv_free(&fits);
+}
+
 /* The members alone: net and the rate of the controls are empty, and nothing is fitted to net. */
 static void test_without_controls(void **state) {
     (void)state;
@@ -500,11 +523,12 @@ static void test_without_controls(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables),          cmocka_unit_test(test_impossible_suffix),
-        cmocka_unit_test(test_damaged_records), cmocka_unit_test(test_figures),
-        cmocka_unit_test(test_gnuplot_fails),   cmocka_unit_test(test_page),
-        cmocka_unit_test(test_summary),         cmocka_unit_test(test_axis),
-        cmocka_unit_test(test_small_study),     cmocka_unit_test(test_without_controls),
+        cmocka_unit_test(test_tables),           cmocka_unit_test(test_impossible_suffix),
+        cmocka_unit_test(test_damaged_records),  cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_gnuplot_fails),    cmocka_unit_test(test_page),
+        cmocka_unit_test(test_summary),          cmocka_unit_test(test_axis),
+        cmocka_unit_test(test_small_study),      cmocka_unit_test(test_fit_without_scatter),
+        cmocka_unit_test(test_without_controls),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, make_study, scratch_remove);

@@ -19,7 +19,7 @@ enum {
     FORMAT_TRAIN = 1,
     FORMAT_STORE = 1,
     FORMAT_PROBE = 1,
-    FORMAT_REPORT = 2
+    FORMAT_REPORT = 3
 };
 
 __attribute__((format(printf, 2, 3))) static const char *format_text(arena_t *arena, const char *format, ...) {

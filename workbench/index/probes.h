@@ -1,11 +1,16 @@
 /* The probe set: windows of the training corpus by duplicate bucket, and their controls.
  *
  * "duplicates" protocol: for each bucket, up to per_bucket distinct windows of `length` tokens in a seeded hash order
- * of their fingerprints; a window that overlaps one already taken in the same document is passed over. So the sample is
- * the same for any number of ranks and grows as a superset with per_bucket. Counts of the sampled windows are then made
- * again by comparing tokens: no fingerprint collision can reach a result.
- * Controls: for every member a window of the same source from the control corpus (as far as there are any), with the
- * member's bucket, is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken. */
+ * of their fingerprints; a window that overlaps one already taken for the bucket (by their first occurrences) is passed
+ * over. So the sample is the same for any number of ranks and grows as a superset with per_bucket. Counts of the
+ * sampled windows are then made again by comparing tokens: no fingerprint collision can reach a result. Controls: for
+ * every member a window of the same source from the control corpus (as far as there are any), with the member's bucket,
+ * is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken.
+ *
+ * All of this is about whole windows, of the longest context and the suffix. The part that a shorter context probes may
+ * occur more often than `duplicates` says, and a part of a control may occur in the member corpus, as may a part of a
+ * member elsewhere: the net rate is what training on the window added to that. Counts are over tokens: the same words
+ * cut into other tokens are another window, and nothing is counted across the end of a document. */
 #ifndef MEMPROBE_PROBES_H
 #define MEMPROBE_PROBES_H
 #include "text/tokens.h"

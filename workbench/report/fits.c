@@ -53,14 +53,23 @@ static int fit_is_possible(const points_t *points) {
     return 0;
 }
 
-static int write_fit(csv_out_t *out, const char *arm, int net, const char *factor, const points_t *points,
-                     double alpha) {
+/* Equal responses, up to the rounding of differences of rates, are made equal. */
+static int make_flat(points_t *points) {
+    for (int64_t i = 1; i < points->n; i++)
+        if (fabs(points->y[i] - points->y[0]) > 1e-12) return 0;
+    for (int64_t i = 1; i < points->n; i++) points->y[i] = points->y[0];
+    return 1;
+}
+
+static int write_fit(csv_out_t *out, const char *arm, int net, const char *factor, points_t *points, double alpha) {
     fit_t fit;
+    int flat = make_flat(points);
     if (stats_fit(points->n, points->x, points->y, alpha, &fit) != 0)
         return err_context("fit of %s against %s, arm %s", net ? "net" : "rate", factor, arm);
     /* A line through all points, which rates of few probes can give by chance: there is no scatter to judge the slope
      * by, so nothing is claimed about it. What is left of the error is rounding, which must not reach a table. */
-    if (1 - fit.r2 < 1e-12) fit.slope_se = fit.ci_low = fit.ci_high = fit.p = (double)NAN;
+    if (flat || 1 - fit.r2 < 1e-12) fit.slope_se = fit.ci_low = fit.ci_high = fit.p = (double)NAN;
+    if (flat) fit.r2 = (double)NAN;
     csv_text(out, arm);
     csv_text(out, net ? "net" : "rate");
     csv_text(out, factor);

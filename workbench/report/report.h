@@ -24,8 +24,22 @@
  *                       context: one point a context length, members with 2 or more duplicates pooled, largest model
  *   n                   points; a fit of fewer than 3, or of points at one x, is left out
  *   intercept, slope, slope_se, ci_lo, ci_hi (of the slope), r2, p (two-sided t test of slope = 0)
- *                       a line through all its points leaves no scatter to judge it by: slope_se, ci_lo, ci_hi, p empty
- * "Largest" is by params; intervals are at confidence 1 - alpha. Results of libm are rounded to NUM_STAT_DIGITS. */
+ *                       a line through all its points leaves no scatter to judge it by: slope_se, ci_lo, ci_hi, p are
+ *                       empty; where all responses are equal, r2 is too
+ * "Largest" is by params; intervals are at confidence 1 - alpha. Results of libm are rounded to NUM_STAT_DIGITS.
+ *
+ * What these numbers do not say:
+ *   - A rate is over the distinct windows that were drawn, equally many of each bucket as far as there are any. Pooled
+ *     rates (fits, figures, classes) are means over that design, not over the corpus: compare them with one another.
+ *   - duplicates are copies in the training text, of the whole window of the longest context and the suffix (probes.h).
+ *     A model sees each once an epoch, and whole only where no border of training's windows cuts it.
+ *   - A bucket mixes the sources that have windows of its count. Where one source ends and another begins, a curve
+ *     against duplicates compares two kinds of text as well: see source in probes.csv.
+ *   - Controls are matched by source, length and bucket, not by how likely their text is. Where they are short, their
+ *     mix of buckets, and so a pooled net rate, leans to the buckets that have them.
+ *   - Intervals take probes as independent. The same probes are asked of every model, arm and context, so rows are not
+ *     independent of one another, and neither are the points of a fit: its p asks whether a line explains the points
+ *     better than a constant, with n - 2 degrees of freedom (one, for three points), every point with equal weight. */
 #ifndef MEMPROBE_REPORT_H
 #define MEMPROBE_REPORT_H
 #include "index/probes.h"
