@@ -22,7 +22,8 @@ enum {
     GEMM_TILE_ROWS = 12,             // of the largest tile on any CPU
     GEMM_TILE_WIDTH = 8,             // v16 columns of the widest
     GEMM_AHEAD = 16,                 // steps of k that B is fetched ahead
-    GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over the rows uses: stays in the L2 cache
+    GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over the rows uses: stays in the L2 cache,
+                                     // unless a single tile's columns need more
 };
 
 /* sum + bias, C + that, for one vector of C. */
@@ -163,8 +164,9 @@ static void gemm_row_group(gemm_tile_t t, int rows, const float *packed, int64_t
 static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
                       const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
     int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS; // as equal as can be: 13 rows are 7 + 6
-    int64_t chunk = GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL;
-    if (chunk < GEMM_TILE_WIDTH * 16) chunk = GEMM_TILE_WIDTH * 16;
+    int64_t chunk = GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL, tile = groups ? gemm_width((int)(m / groups)) * 16 : 0;
+    if (chunk < tile) chunk = tile;
+    if (chunk < GEMM_PANEL) chunk = GEMM_PANEL;
     for (int64_t first = 0; first < n; first += chunk) {
         int64_t last = n - first < chunk ? n : first + chunk;
         for (int64_t g = 0; g < groups; g++) {
