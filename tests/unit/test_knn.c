@@ -2,6 +2,7 @@
  * the reference notes (values computed there in double, independently); the attachment on a small decoder. */
 #include "base/rng.h"
 #include "memory/knn.h"
+#include "memory/knn_nearest.h"
 #include "scratch.h"
 #include "tensor/math.h"
 
@@ -93,6 +94,25 @@ static void test_brute_force(void **state) {
     }
     check_search(TIES, 700, 3, 50, 300); // more queries than a batch
     check_search(SMOOTH, 3000, 300, 4, 5);
+}
+
+/* The choice alone, with the keys in an order that the search never has: among many equal distances ids decide. */
+static void test_nearest_in_any_order(void **state) {
+    (void)state;
+    enum { N = 1009, K = 70 };
+    static neighbour_t all[N], place[4 * K], out[K];
+    assert_true(nearest_capacity(K) <= 4 * K);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        nearest_t nearest = {place, 0, __builtin_inff()};
+        for (int64_t i = 0; i < N; i++) {
+            int64_t id = i * 500 % N; // N is a prime
+            all[i] = (neighbour_t){id, (float)rng_below(seed, RNG_TEST, (uint64_t)id, 30)};
+            nearest_offer(&nearest, K, all[i]);
+        }
+        nearest_finish(&nearest, K, out);
+        qsort(all, N, sizeof *all, compare_neighbours);
+        assert_same_neighbours(out, all, K, "in any order");
+    }
 }
 
 static void test_self_retrieval(void **state) {
@@ -387,11 +407,11 @@ static void test_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_brute_force), cmocka_unit_test(test_self_retrieval),
-        cmocka_unit_test(test_bad_numbers), cmocka_unit_test(test_toy_distribution),
-        cmocka_unit_test(test_toy_blend),   cmocka_unit_test(test_attachment),
-        cmocka_unit_test(test_empty_store), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_brute_force),      cmocka_unit_test(test_nearest_in_any_order),
+        cmocka_unit_test(test_self_retrieval),   cmocka_unit_test(test_bad_numbers),
+        cmocka_unit_test(test_toy_distribution), cmocka_unit_test(test_toy_blend),
+        cmocka_unit_test(test_attachment),       cmocka_unit_test(test_empty_store),
+        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

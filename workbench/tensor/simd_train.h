@@ -70,14 +70,24 @@ static void distance_four(int64_t d, const float *q, const float *key, int64_t l
     }
 }
 
+static float distance_one(int64_t d, const float *q, const float *key) {
+    int64_t whole = d / 16 * 16;
+    v16 sum = v16_zero();
+    for (int64_t i = 0; i < whole; i += 16) {
+        v16 t = v16_sub(v16_load(q + i), v16_load(key + i));
+        sum = v16_fma(t, t, sum);
+    }
+    if (whole < d) {
+        v16 t = v16_sub(v16_load_part(q + whole, d - whole), v16_load_part(key + whole, d - whole));
+        sum = v16_fma(t, t, sum);
+    }
+    return v16_fold_add(sum);
+}
+
 static void simd_distance(int64_t n, int64_t d, const float *q, const float *keys, int64_t ldk, float *d2) {
     int64_t r = 0;
     for (; r + 4 <= n; r += 4) distance_four(d, q, keys + r * ldk, ldk, d2 + r);
-    for (; r < n; r++) { // the same row four times
-        float same[4];
-        distance_four(d, q, keys + r * ldk, 0, same);
-        d2[r] = same[0];
-    }
+    for (; r < n; r++) d2[r] = distance_one(d, q, keys + r * ldk);
 }
 
 #endif
