@@ -1,4 +1,5 @@
-/* The census against windows sorted by their tokens; buckets against the table of memorization_peers.md section 9. */
+/* The census against windows sorted by their tokens; buckets against a table of their
+ * edges made by an independent program. */
 #include "scratch.h"
 
 #include "base/log.h"

@@ -119,8 +119,8 @@ static void test_round_trip(void **state) {
     }
 }
 
-/* memory_mechanisms.md (c) J: with 4 heads of 8, row (head, part, j) of the file is (0,1,0) 8, (0,2,7) 23, (1,0,0) 24,
- * (3,2,7) 95; in our layout row part * 32 + head * 8 + j. */
+/* The layout of GPT-NeoX, worked out by hand: with 4 heads of 8, row (head, part, j) of the file is (0,1,0) 8,
+ * (0,2,7) 23, (1,0,0) 24, (3,2,7) 95; in our layout row part * 32 + head * 8 + j. */
 static void test_file_rows_of_qkv(void **state) {
     (void)state;
     const int64_t file_row[] = {8, 23, 24, 95}, our_row[] = {32 + 0 + 0, 64 + 0 + 7, 0 + 8 + 0, 64 + 24 + 7};

@@ -1,5 +1,5 @@
-/* Nearest neighbours against brute force, with and without ties; the kNN-LM's distribution and blend against the toy of
- * the reference notes (values computed there in double, independently); the attachment on a small decoder. */
+/* Nearest neighbours against brute force, with and without ties; the kNN-LM's distribution and blend against a toy of
+ * four keys (values computed in double by an independent program); the attachment on a small decoder. */
 #include "base/rng.h"
 #include "memory/knn.h"
 #include "memory/knn_nearest.h"
@@ -150,7 +150,7 @@ static void test_bad_numbers(void **state) {
     knn_free(knn);
 }
 
-/* --- the toy of the reference notes, section (c) A --------------------------------------------------------------- */
+/* --- a toy of four keys ------------------------------------------------------------------------------------------ */
 
 static const float toy_keys[] = {0, 0, 1, 0, 0, 2, 3, 4}, toy_query[] = {0, 1};
 static const int32_t toy_values[] = {2, 1, 2, 0};

@@ -108,7 +108,7 @@ static void test_special_values(void **state) {
     assert_true(math_exp64((double)nan_value) != 0 && math_log64(0) == -(double)infinity);
 }
 
-/* gelu, from the standard table of the reference notes (computed there in double). */
+/* Values computed in double by an independent program. */
 static void test_gelu_golden(void **state) {
     (void)state;
     assert_true(fabs((double)math_gelu(1.0f) - 0.841344746068543) < 1e-7);

@@ -46,7 +46,7 @@ static void test_layernorm_bits(void **state) {
     }
 }
 
-/* memory_mechanisms.md (c) H; computed in double by an independent program. */
+/* Values computed in double by an independent program. */
 static void test_layernorm_golden(void **state) {
     (void)state;
     float x[] = {1, 2, 3, 4}, one[] = {1, 1, 1, 1}, zero[] = {0, 0, 0, 0}, y[4];
@@ -125,7 +125,7 @@ static void test_rotary_bits(void **state) {
     }
 }
 
-/* memory_mechanisms.md (c) I: head size 16, 4 rotary dims; computed in double by an independent program. */
+/* Head size 16, 4 rotary dims; values computed in double by an independent program. */
 static void test_rotary_golden(void **state) {
     (void)state;
     static const double golden[3][4] = {{1, 2, 3, 4},

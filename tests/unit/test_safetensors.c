@@ -34,7 +34,7 @@ static void refuse(const char *header, uint64_t claimed, size_t data, const char
     free(copy);
 }
 
-/* memory_mechanisms.md (c) L: the file that the reference library writes for one F32 tensor of shape (2, 2). */
+/* The file that the reference library writes for one F32 tensor of shape (2, 2). */
 static void test_golden_file(void **state) {
     (void)state;
     const char *header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}       ";
@@ -157,7 +157,7 @@ static void test_tiling(void **state) {
     refuse("{}", 2, 1, "too long");
 }
 
-/* Values of each type at odd addresses; memory_mechanisms.md (c) K for the half-precision patterns. */
+/* Values of each type at odd addresses; the half-precision patterns come from an independent program. */
 static void test_values(void **state) {
     (void)state;
     const char *header = "{\"__metadata__\":{\"format\":\"pt\"},"

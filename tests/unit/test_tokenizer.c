@@ -1,5 +1,5 @@
-/* The tokenizer against other implementations and against itself. Golden ids: group K of the references (made by an
- * independent program in another language), and tests/golden/tokenizer_*.json[l], made with the library `tokenizers`
+/* The tokenizer against other implementations and against itself. Golden ids: a table made by an
+ * independent program in another language, and tests/golden/tokenizer_*.json[l], made with the library `tokenizers`
  * 0.23.3 by tests/peers/tokenizer.py --freeze. Tests on the 50k vocabulary need $SHARED/data/20B_tokenizer.json. */
 #include "base/rng.h"
 #include "scratch.h"

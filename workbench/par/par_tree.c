@@ -1,4 +1,4 @@
-/* Sums of float vectors over a fixed binary tree, whatever the number of ranks (DESIGN.md, law 1).
+/* Sums of float vectors over a fixed binary tree, whatever the number of ranks (law 1).
  *
  * Node (level, index) of the tree covers the leaves index * 2^level .. (index + 1) * 2^level - 1, and its vector is
  * left + right. A rank folds as it pushes, like a binary counter: when the pushed node is a right child and its left
