@@ -3,9 +3,10 @@
  * "duplicates" protocol: for each bucket, up to per_bucket distinct windows of `length` tokens in a seeded hash order
  * of their fingerprints; a window that overlaps one already taken for the bucket (by their first occurrences) is passed
  * over. So the sample is the same for any number of ranks and grows as a superset with per_bucket. Counts of the
- * sampled windows are then made again by comparing tokens: no fingerprint collision can reach a result. Controls: for
- * every member a window of the same source from the control corpus (as far as there are any), with the member's bucket,
- * is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken.
+ * sampled windows are then made again by comparing tokens: no fingerprint collision can reach a result.
+ *
+ * Controls: for every member a window of the same source from the control corpus (as far as there are any), with the
+ * member's bucket, is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken.
  *
  * All of this is about whole windows, of the longest context and the suffix. The part that a shorter context probes may
  * occur more often than `duplicates` says, and a part of a control may occur in the member corpus, as may a part of a
