@@ -5,10 +5,11 @@ ini=$DIR/study/config.ini
 check() { # SED-EDIT TEXT...
     sed "$1" "$ini" >"$DIR/bad.ini"
     shift
-    for n in $(has_mpi && echo 1 2 || echo 1); do
+    for n in ${RANKS:-$(has_mpi && echo 1 2 || echo 1)}; do
         ranks "$n" "$DIR/bad.ini"
         expect 1 "$@"
         one_error
+        ! grep -q "rank 0:" "$ERR" || die "a mistake that all ranks meet is told as one rank's"
         [ "$(grep -c . "$ERR")" -le $((n == 1 ? 1 : 12)) ] || die "more than the one message"
     done
     [ ! -e "$DIR/study/cache" ] && [ ! -e "$DIR/study/results" ] || die "something was written"
@@ -26,6 +27,17 @@ check 's/^lambda = 0, 0.5/lambda = 0, 1.5/' "lambda" "1.5"
 check 's|^documents = .*|documents = /nowhere/*.jsonl|' "/nowhere/*.jsonl"
 check 's/^tokenizer = .*/tokenizer = none.json/' "none.json"
 check 's/^sequences = .*/sequences = many/' "many"
+RANKS=1 # enough: the ways out on several ranks are shown
+check 's/^models = large/models = large, huge/' "huge"
+check 's/^models = large/models =/' "bad.ini:" "models" "give a value"
+check 's/^lambda = 0, 0.5/lambda = 0.5, 0.5/' "lambda" "once"
+check 's/^lambda = 0, 0.5/lambda =/' "bad.ini:" "lambda" "give a value"
+check 's/^context = 4, 8, 16/context =/' "bad.ini:" "context" "give a value"
+check 's/^results = .*/results =/' "bad.ini:" "results" "give a value"
+check 's/^documents = .*/documents =/' "bad.ini:" "documents" "give a value"
+check 's/^documents = .*/documents = one.jsonl, two.jsonl/' "bad.ini:" "documents" "one.jsonl, two.jsonl"
+check 's/^width = 32/width = 32\nrotary_pct = 0/' "bad.ini:" "rotary_pct"
+check 's/^width = 32/width = 65536/' "[model.large]" "head_size"
 ranks 1 "$DIR/absent.ini"
 expect 1 "absent.ini"
 ranks 1 --set probe.sufix=8 "$ini"

@@ -187,13 +187,18 @@ static void check_agreement(void) {
     ok &= rc == -1 && strcmp(err_text(), expected) == 0;
     ok &= par_agree(rc) == -1 && strcmp(err_text(), expected) == 0;
     verdict("agreement gives the message of the lowest failing rank, once", ok);
+    ok = par_agree(err_set("no such key")) == -1 && strcmp(err_text(), "no such key") == 0;
+    verdict("agreement on a message that all ranks have names no rank", ok);
 }
 
 static void check_signals(void) {
     par_watch_signals();
-    int ok = par_interrupted() == 0;
-    if (par_rank() == par_size() - 1) raise(SIGUSR1);
+    int last = par_rank() == par_size() - 1;
+    int ok = par_interrupted() == 0 && par_go_on() == 0;
+    if (last) raise(SIGUSR1);
     verdict("a signal to one rank is seen by all", ok && par_interrupted() == 1);
+    ok = par_left_early() == 0 && (par_go_on() != 0) == last;
+    verdict("a signalled rank leaves its loop, and all know it", ok && par_left_early() == 1);
 }
 
 /* --- output by id ------------------------------------------------------------------------------------------------- */

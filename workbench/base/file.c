@@ -126,7 +126,7 @@ int file_glob(const char *pattern, file_list_t *list) {
     *list = (file_list_t){0, NULL};
     int rc;
     if (strpbrk(pattern, "*?[") == NULL) {
-        if (!file_exists(pattern)) return err_set("%s: %s", pattern, strerror(errno));
+        if (!file_exists(pattern)) return err_set("%s: no such file, and no shell pattern", pattern);
         char *path = mem_strdup(pattern);
         rc = path != NULL ? list_fill(list, &path, 1) : -1;
         mem_free(path);

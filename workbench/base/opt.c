@@ -30,10 +30,10 @@ static char *trim(char *text) {
     return text;
 }
 
-/* A comma-separated list; an empty text is an empty list. The text is cut up. */
+/* A comma-separated list. The text is cut up. */
 static int read_list(const opt_t *row, char *text, opt_ints_t *ints, opt_reals_t *reals) {
     int32_t n = 0;
-    char *rest = *trim(text) != '\0' ? text : NULL;
+    char *rest = text;
     for (char *element; (element = strsep(&rest, ",")) != NULL; n++) {
         if (n == OPT_LIST) return err_set("more than %d elements", OPT_LIST);
         element = trim(element);
@@ -53,6 +53,8 @@ static int read_list(const opt_t *row, char *text, opt_ints_t *ints, opt_reals_t
 /* Puts the value of one row into its field. `text` lives as long as the config; `copy` may be cut up. */
 static int fill_field(const opt_t *row, const char *text, char *copy, void *field) {
     int truth;
+    int may_be_empty = row->kind == OPT_TEXT && row->initial != NULL && *row->initial == '\0';
+    if (*text == '\0' && !may_be_empty) return err_set("give a value%s", row->initial ? ", or leave the key out" : "");
     switch (row->kind) {
     case OPT_INT:
         return read_int(row, text, field);

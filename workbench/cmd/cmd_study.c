@@ -109,6 +109,7 @@ static int run_stage(const plan_t *plan, stage_t *stage) {
     log_debug("stage %s: %s", stage->name, stage->dir);
     TRY(par_agree(par_rank() == 0 ? prepare_folder(stage) : 0));
     int rc = stage->run(plan, stage);
+    if (rc < 0 && par_left_early()) rc = 1;
     if (rc != 0) return rc;
     TRY(par_agree(par_rank() == 0 ? artifact_mark_done(stage->dir, hash_print(hash, stage->hash)) : 0));
     stage->done = 1;

@@ -108,7 +108,24 @@ static int hash_scripts(const char *dir, hash_t *hash) {
     return rc;
 }
 
-/* Hashes of a checkpoint folder: its config, weights and tokenizer. */
+/* What can be said before anything runs: the stages that need the weights may come hours later. */
+static int check_checkpoint(const plan_t *plan, const study_model_t *model) {
+    char path[4096];
+    model_spec_t shape;
+    snprintf(path, sizeof path, "%s/config.json", model->checkpoint);
+    if (spec_read(path, &shape) != 0)
+        return err_context("model %s (a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
+                           "tokenizer.json)",
+                           model->name);
+    int64_t need = study_window(plan->study) - 1;
+    if (shape.context >= need) return 0;
+    return err_set("%s: model %s sees at most %lld tokens, the longest probe needs %lld: shorten [probe] context or "
+                   "suffix",
+                   path, model->name, (long long)shape.context, (long long)need);
+}
+
+/* Hash of a checkpoint folder: its weights and config. The tokenizer is compared with the corpus's when it is loaded.
+ */
 static int hash_checkpoint(const char *dir, hash_t *hash) {
     char pattern[4096];
     hasher_t *h = hasher_of("checkpoint", 1);
@@ -214,6 +231,7 @@ static int plan_model(plan_t *plan, int32_t i, hash_t ingest, hash_t *hash) {
     const study_model_t *model = &plan->study->model[i];
     if (!model->train) {
         plan->model_dir[i] = model->checkpoint;
+        TRY(par_agree(par_rank() == 0 ? check_checkpoint(plan, model) : 0));
         return hash_on_rank0(compute_checkpoint, (void *)(uintptr_t)model->checkpoint, hash);
     }
     hasher_t *h = hasher_of("train", FORMAT_TRAIN);
@@ -317,15 +335,18 @@ end:;
 int plan_create(study_t *study, plan_t *plan) {
     memset(plan, 0, sizeof *plan);
     plan->study = study;
-    plan->ops = tensor_kernels(study->run.kernels);
-    if (!plan->ops) return err_context("[run] kernels");
+    plan->ops = tensor_kernels(study->run.kernels); // may be there on some nodes only
+    TRY(par_agree(plan->ops ? 0 : err_context("[run] kernels")));
     plan->arena = arena_create(1 << 16);
     if (!plan->arena) return -1;
     int64_t most = 4 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
     int rc = plan->stage ? file_glob(study->corpus.documents, &plan->inputs) : -1;
+    if (rc != 0) err_context("%s: [corpus] documents", ini_where(study->ini, "corpus", "documents"));
     if (rc == 0 && plan->inputs.count == 0)
-        rc = err_set("[corpus] documents = %s matches no file", study->corpus.documents);
+        rc = err_set("%s: [corpus] documents = %s matches no file; give one path or one shell pattern, as in "
+                     "texts/*.jsonl",
+                     ini_where(study->ini, "corpus", "documents"), study->corpus.documents);
     rc = par_agree(rc);
     if (rc == 0) rc = plan_stages(plan);
     for (int32_t i = 0; rc == 0 && i < plan->n_stages; i++) { // rank 0 looks, all believe it

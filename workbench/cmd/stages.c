@@ -51,30 +51,12 @@ static int open_members(const plan_t *plan, tokens_t **tokens) {
     return par_agree(tokens_open(members, tokens));
 }
 
-static model_spec_t spec_of(const study_model_t *m, const tokens_t *corpus) {
-    int64_t head_size = m->width / m->heads;
-    return (model_spec_t){.family = "gpt_neox",
-                          .vocab = tokens_vocab(corpus),
-                          .layers = m->layers,
-                          .width = m->width,
-                          .heads = m->heads,
-                          .head_size = head_size,
-                          .ffn = m->ffn,
-                          .context = m->context,
-                          .rotary_dims = (int64_t)((double)head_size * m->rotary_pct) / 2 * 2,
-                          .rotary_base = 10000,
-                          .norm_eps = 1e-5f,
-                          .parallel_residual = m->parallel_residual,
-                          .tied_head = 0,
-                          .end_token = tokens_end(corpus)};
-}
-
 int stage_train(const plan_t *plan, stage_t *stage) {
     const study_model_t *m = &plan->study->model[stage->model];
     tokens_t *corpus = NULL;
     model_t *model = NULL;
     TRY(open_members(plan, &corpus));
-    model_spec_t shape = spec_of(m, corpus);
+    model_spec_t shape = study_model_spec(m, tokens_vocab(corpus), tokens_end(corpus));
     train_t spec = {.epochs = m->epochs,
                     .batch = m->batch,
                     .lr = m->lr,

@@ -139,6 +139,44 @@ static int load_model(ini_t *ini, const char *name, study_model_t *model) {
         return err_set("%s: [%s] heads = %lld does not divide width = %lld", ini_where(ini, section, "heads"), section,
                        (long long)model->heads, (long long)model->width);
     if (!model->ffn) model->ffn = 4 * model->width;
+    model_spec_t shape = study_model_spec(model, 257, 0); // the least vocabulary: the true one is not known yet
+    if (shape.rotary_dims < 2)
+        return err_set("%s: [%s] rotary_pct: of the %lld dimensions of a head at least 2 must be rotated",
+                       ini_where(ini, section, "rotary_pct"), section, (long long)shape.head_size);
+    return spec_check(&shape) == 0 ? 0 : err_context("[%s]", section);
+}
+
+model_spec_t study_model_spec(const study_model_t *model, int64_t vocab, int32_t end_token) {
+    int64_t head_size = model->width / model->heads;
+    return (model_spec_t){.family = "gpt_neox",
+                          .vocab = vocab,
+                          .layers = model->layers,
+                          .width = model->width,
+                          .heads = model->heads,
+                          .head_size = head_size,
+                          .ffn = model->ffn,
+                          .context = model->context,
+                          .rotary_dims = (int64_t)((double)head_size * model->rotary_pct) / 2 * 2,
+                          .rotary_base = 10000,
+                          .norm_eps = 1e-5f,
+                          .parallel_residual = model->parallel_residual,
+                          .tied_head = 0,
+                          .end_token = end_token};
+}
+
+/* Every name of a memory's models = A, B must be a model's. */
+static int check_models(const study_t *study, const char *section, const char *models) {
+    if (strcmp(models, "all") == 0) return 0;
+    for (const char *p = models + strspn(models, ", \t"); *p; p += strspn(p, ", \t")) {
+        size_t n = strcspn(p, ", \t");
+        int known = 0;
+        for (int32_t i = 0; i < study->n_models; i++)
+            known |= strlen(study->model[i].name) == n && memcmp(study->model[i].name, p, n) == 0;
+        if (!known)
+            return err_set("%s: [%s] models: there is no [model.%.*s]", ini_where(study->ini, section, "models"),
+                           section, (int)n, p);
+        p += n;
+    }
     return 0;
 }
 
@@ -151,10 +189,11 @@ static int load_memory(study_t *study, const char *name, study_memory_t *memory)
     if (strcmp(memory->kind, "knn-lm") != 0)
         return err_set("%s: [%s] kind = %s: known kinds: knn-lm", ini_where(study->ini, section, "kind"), section,
                        memory->kind);
-    for (int32_t i = 0; i < study->n_models; i++)
-        if (study_memory_has_model(memory, study->model[i].name)) return 0;
-    return err_set("%s: [%s] models = %s names no model of this study", ini_where(study->ini, section, "models"),
-                   section, memory->models);
+    for (int32_t i = 0; i < memory->lambda.n; i++)
+        for (int32_t j = 0; j < i; j++)
+            if (memory->lambda.v[i] == memory->lambda.v[j])
+                return err_set("%s: [%s] lambda: each value once", ini_where(study->ini, section, "lambda"), section);
+    return check_models(study, section, memory->models);
 }
 
 static int check_probe(const study_t *study) {

@@ -3,6 +3,7 @@
 #ifndef MEMPROBE_STUDY_H
 #define MEMPROBE_STUDY_H
 #include "base/ini.h"
+#include "model/spec.h"
 #include <stdio.h>
 
 enum { STUDY_MODELS = 64, STUDY_MEMORIES = 16 };
@@ -65,6 +66,7 @@ typedef struct {
 int study_load(const char *path, char *const *overrides, int32_t n_overrides, study_t *study);
 void study_free(study_t *study);
 
+model_spec_t study_model_spec(const study_model_t *model, int64_t vocab, int32_t end_token); // of a model trained here
 int study_memory_has_model(const study_memory_t *memory, const char *model); // is the model named in `models`?
 int64_t study_window(const study_t *study);                                  // longest context + suffix
 

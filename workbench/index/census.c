@@ -33,6 +33,7 @@ typedef struct {
 static int count_run(void *user, const windows_run_t *run) {
     slice_t *s = user;
     int64_t n = 0;
+    TRY(par_go_on());
     for (int64_t i = 0; i < run->count; i++) {
         s->in_slice[n] = (int32_t)i;
         n += windows_part(run->fingerprint[i].hi, s->rounds) == s->round;

@@ -137,10 +137,12 @@ static int run_batch(build_t *b, int64_t batch) {
     return session_forward(b->session, (int32_t)(last - first), b->sequence, b->length, b->token, &attach);
 }
 
-/* Local work of one rank: batches as long as there are any. */
+/* Local work of one rank: batches as long as there are any. A rank that fails takes the rest, so that the others stop.
+ */
 static int run_batches(build_t *b, par_tickets_t *tickets, progress_t *progress) {
     for (int64_t i; (i = par_tickets_next(tickets)) >= 0;) {
-        TRY(run_batch(b, i));
+        TRY(par_tickets_end(tickets, par_go_on()));
+        TRY(par_tickets_end(tickets, run_batch(b, i)));
         progress_update(progress, (i + 1) * b->tokens / b->batches); // tickets are handed out in order
     }
     return 0;

@@ -22,15 +22,21 @@ int par_size(void); // local
 _Noreturn void par_fail(void);
 
 /* Collective: 0 when every rank brings 0; else -1 on all, with err_text() set to the message of the lowest rank that
- * brought -1 (prefixed "rank R: " when there is more than one rank). The usual end of a piece of local work:
+ * brought -1 (prefixed "rank R: " unless all ranks brought this message). The usual end of a piece of local work:
  *     int rc = local_work();
  *     TRY(par_agree(rc)); */
 int par_agree(int rc);
 
-/* Local: watch SIGINT, SIGTERM and SIGUSR1; the handler only sets a flag. */
+/* Local: watch SIGINT, SIGTERM and SIGUSR1; the handler only sets a flag. A second SIGINT ends the process at once. */
 void par_watch_signals(void);
 /* Collective: 1 on all ranks when any of them was signalled: time to save and leave (exit status 75). */
 int par_interrupted(void);
+
+/* For loops of stages that are begun anew after an interruption. Local: 0, or -1 with a message once this rank was
+ * signalled. That error takes all ranks out of the stage as any other does; there par_left_early (collective) tells
+ * it from a failure: 1 on all ranks when any of them left by it. */
+int par_go_on(void);
+int par_left_early(void);
 
 void par_barrier(void);                                 // collective
 void par_broadcast(void *data, size_t bytes, int root); // collective
@@ -52,7 +58,8 @@ void par_share(int64_t n, int64_t *first, int64_t *last);
  * Which rank gets which ticket is not repeatable: results must not depend on it. */
 typedef struct par_tickets par_tickets_t;
 int par_tickets_create(int64_t n, par_tickets_t **tickets);
-int64_t par_tickets_next(par_tickets_t *tickets); // -1 when none is left
+int64_t par_tickets_next(par_tickets_t *tickets);    // -1 when none is left
+int par_tickets_end(par_tickets_t *tickets, int rc); // local, returns rc; after a failure takes all that are left
 void par_tickets_free(par_tickets_t *tickets);
 
 /* Sums of float vectors whose bits do not depend on the number of ranks: a fixed binary tree over `leaves` virtual

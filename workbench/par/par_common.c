@@ -11,6 +11,7 @@
 enum { MESSAGE_BYTES = 4096 };
 
 static volatile sig_atomic_t signalled;
+static int left_early; // this rank was told by par_go_on to leave
 
 void par_share_of(int64_t n, int rank, int size, int64_t *first, int64_t *last) {
     assert(n >= 0 && rank >= 0 && rank < size);
@@ -47,12 +48,18 @@ int par_agree(int rc) {
     if (lowest == par_rank()) snprintf(text, sizeof text, "%s", err_text());
     par_broadcast(text, sizeof text, (int)lowest);
     text[sizeof text - 1] = '\0';
-    if (names_a_rank(text)) return err_set("%s", text);
+    int64_t alike = rc != 0 && strncmp(err_text(), text, sizeof text - 1) == 0; // then it is no rank's own trouble
+    par_min_i64(&alike, 1);
+    if (alike || names_a_rank(text)) return err_set("%s", text);
     return err_set("rank %d: %s", (int)lowest, text);
 }
 
+/* Ctrl-C twice: at once. A batch system may send its signal more than once, so the others only ask. */
 static void on_signal(int number) {
-    (void)number;
+    if (number == SIGINT && signalled) {
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
     signalled = 1;
 }
 
@@ -66,8 +73,28 @@ void par_watch_signals(void) {
     sigaction(SIGUSR1, &action, NULL);
 }
 
-int par_interrupted(void) {
-    int64_t none = signalled ? 0 : 1;
+static int any_rank(int mine) {
+    int64_t none = mine ? 0 : 1;
     par_min_i64(&none, 1);
     return none == 0;
+}
+
+int par_interrupted(void) {
+    return any_rank(signalled);
+}
+
+int par_go_on(void) {
+    if (!signalled) return 0;
+    left_early = 1;
+    return err_set("interrupted by a signal");
+}
+
+int par_left_early(void) {
+    return any_rank(left_early);
+}
+
+int par_tickets_end(par_tickets_t *tickets, int rc) {
+    while (rc != 0 && par_tickets_next(tickets) >= 0) {
+    }
+    return rc;
 }

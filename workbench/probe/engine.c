@@ -75,19 +75,15 @@ static int run_tickets(batch_t *b, const arm_t *arms, int32_t n_arms, par_ticket
     char stage[200];
     snprintf(stage, sizeof stage, "probe %s", b->name);
     progress_start(&progress, stage, batch_tokens(b), "tokens");
-    int rc = 0;
     for (int64_t t; (t = par_tickets_next(tickets)) >= 0;) {
-        if (rc != 0) continue;
+        TRY(par_tickets_end(tickets, par_go_on()));
         batch_load(b, t);
         progress_update(&progress, b->done);
-        rc = run_batch(b, arms, n_arms, out);
-        if (rc != 0) rc = blame(b, t, arms, n_arms);
+        if (run_batch(b, arms, n_arms, out) != 0) return par_tickets_end(tickets, blame(b, t, arms, n_arms));
     }
-    if (rc == 0) {
-        progress_update(&progress, batch_tokens(b));
-        progress_end(&progress);
-    }
-    return rc;
+    progress_update(&progress, batch_tokens(b));
+    progress_end(&progress);
+    return 0;
 }
 
 static int check_arms(const arm_t *arms, int32_t n_arms) {

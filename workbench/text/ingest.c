@@ -30,6 +30,7 @@ typedef struct {
 
 static int count_document(void *self, const document_t *document, int held_out) {
     counter_t *c = self;
+    TRY(par_go_on());
     c->members += !held_out;
     c->held += held_out;
     return ingest_ids_add(c->ids, document->id, c->file, c->members + c->held);
@@ -40,7 +41,7 @@ static int count_files(const ingest_t *spec, par_tickets_t *tickets, census_t *c
     progress_start(&progress, "count documents", spec->inputs->count, "files");
     for (int64_t file; (file = par_tickets_next(tickets)) >= 0;) {
         counter_t counter = {.file = file, .ids = ids};
-        TRY(ingest_walk(spec, file, count_document, &counter));
+        TRY(par_tickets_end(tickets, ingest_walk(spec, file, count_document, &counter)));
         census->members[file] = counter.members;
         census->held[file] = counter.held;
         progress_update(&progress, file + 1);
@@ -146,6 +147,7 @@ static int changed(const encoder_t *e) {
 
 static int encode_document(void *self, const document_t *d, int held_out) {
     encoder_t *e = self;
+    TRY(par_go_on());
     TRY(put_document(e, held_out ? e->controls : e->members, d->id, d->source, d->id, d->text, d->bytes));
     if (held_out) {
         e->held++;
@@ -231,7 +233,7 @@ static int encode_files(encoder_t *e, par_tickets_t *tickets) {
     int64_t files = e->spec->inputs->count;
     progress_start(&e->progress, "ingest", e->census->total, "documents");
     for (int64_t ticket; (ticket = par_tickets_next(tickets)) >= 0;) {
-        TRY(ticket < files ? encode_file(e, ticket) : encode_planted_controls(e));
+        TRY(par_tickets_end(tickets, ticket < files ? encode_file(e, ticket) : encode_planted_controls(e)));
     }
     progress_update(&e->progress, e->census->total);
     progress_end(&e->progress);

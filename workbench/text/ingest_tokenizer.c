@@ -31,11 +31,10 @@ static int add_texts(const ingest_t *spec, par_tickets_t *tickets, bpe_trainer_t
     progress_t progress;
     progress_start(&progress, "read words", spec->inputs->count, "files");
     for (int64_t ticket; (ticket = par_tickets_next(tickets)) >= 0;) {
-        if (ticket < spec->inputs->count)
-            TRY(ingest_walk(spec, ticket, add_document, trainer));
-        else
-            TRY(add_planted(&spec->inject, trainer));
-        progress_update(&progress, ticket < spec->inputs->count ? ticket + 1 : ticket);
+        int is_file = ticket < spec->inputs->count;
+        TRY(par_tickets_end(tickets, is_file ? ingest_walk(spec, ticket, add_document, trainer)
+                                             : add_planted(&spec->inject, trainer)));
+        progress_update(&progress, is_file ? ticket + 1 : ticket);
     }
     progress_update(&progress, spec->inputs->count);
     progress_end(&progress);
