@@ -4,9 +4,9 @@
 #include "tensor/math.h"
 
 static inline v16 v16_exp(v16 x) {
-    v16 high = v16_set1(89.0f), low = v16_set1(-104.0f), round = v16_set1(MATH_ROUND), one = v16_set1(1.0f);
-    x = v16_blend(v16_greater(x, high), high, x);
-    x = v16_blend(v16_less(x, low), low, x);
+    v16 round = v16_set1(MATH_ROUND), one = v16_set1(1.0f);
+    x = v16_min(v16_set1(89.0f), x); // in this order a NaN stays
+    x = v16_max(v16_set1(-104.0f), x);
     v16 t = v16_fma(x, v16_set1(0x1.715476p+0f), round);
     v16 n = v16_sub(t, round);
     v16 r = v16_fma(n, v16_set1(-0x1.62e4p-1f), x);
@@ -17,10 +17,7 @@ static inline v16 v16_exp(v16 x) {
     p = v16_fma(p, r, v16_set1(0x1.555492p-3f));
     p = v16_fma(p, r, v16_set1(0x1.fffffcp-2f));
     p = v16_fma(p, r, one);
-    p = v16_fma(p, r, one);
-    v16i e = v16i_sub(v16_bits(t), v16_bits(round)), half = v16i_half(e), bias = v16i_set1(127);
-    p = v16_mul(p, v16_from_bits(v16i_shift_left_23(v16i_add(half, bias))));
-    return v16_mul(p, v16_from_bits(v16i_shift_left_23(v16i_add(v16i_sub(e, half), bias))));
+    return v16_scale2(v16_fma(p, r, one), n);
 }
 
 /* math_normal: Phi(x) and exp(-x^2 / 2). */

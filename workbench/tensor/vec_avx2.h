@@ -97,14 +97,9 @@ static inline v16 v16_blend(v16m m, v16 yes, v16 no) {
     return (v16){_mm256_blendv_ps(no.lo, yes.lo, m.lo), _mm256_blendv_ps(no.hi, yes.hi, m.hi)};
 }
 
-static inline v16i v16_bits(v16 a) {
-    return (v16i){_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)};
-}
-static inline v16 v16_from_bits(v16i a) {
-    return (v16){_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)};
-}
 static inline v16i v16i_blend(v16m m, v16i yes, v16i no) {
-    return v16_bits(v16_blend(m, v16_from_bits(yes), v16_from_bits(no)));
+    return (v16i){_mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(no.lo), _mm256_castsi256_ps(yes.lo), m.lo)),
+                  _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(no.hi), _mm256_castsi256_ps(yes.hi), m.hi))};
 }
 static inline v16i v16i_load(const int32_t *x) {
     return (v16i){_mm256_loadu_si256((const __m256i *)x), _mm256_loadu_si256((const __m256i *)(x + 8))};
@@ -122,14 +117,16 @@ static inline v16i v16i_index(void) {
 static inline v16i v16i_add(v16i a, v16i b) {
     return (v16i){_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
 }
-static inline v16i v16i_sub(v16i a, v16i b) {
-    return (v16i){_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
+/* a 2^n for whole n in -254..254 by two factors. Of these only the second can round when |a| is near 1, as it is in the
+ * reference. */
+static inline __m256 v8_scale2(__m256 a, __m256 n) {
+    __m256i e = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(e, 1), rest = _mm256_sub_epi32(e, half);
+    __m256i bias = _mm256_set1_epi32(127);
+    a = _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23)));
+    return _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23)));
 }
-static inline v16i v16i_shift_left_23(v16i a) {
-    return (v16i){_mm256_slli_epi32(a.lo, 23), _mm256_slli_epi32(a.hi, 23)};
-}
-static inline v16i v16i_half(v16i a) {
-    return (v16i){_mm256_srai_epi32(a.lo, 1), _mm256_srai_epi32(a.hi, 1)};
+static inline v16 v16_scale2(v16 a, v16 n) {
+    return (v16){v8_scale2(a.lo, n.lo), v8_scale2(a.hi, n.hi)};
 }
 
 static inline float v16_fold_add(v16 a) {

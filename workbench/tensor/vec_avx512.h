@@ -95,12 +95,6 @@ static inline v16i v16i_blend(v16m m, v16i yes, v16i no) {
     return _mm512_mask_blend_epi32(m, no, yes);
 }
 
-static inline v16i v16_bits(v16 a) {
-    return _mm512_castps_si512(a);
-}
-static inline v16 v16_from_bits(v16i a) {
-    return _mm512_castsi512_ps(a);
-}
 static inline v16i v16i_load(const int32_t *x) {
     return _mm512_loadu_si512(x);
 }
@@ -117,15 +111,9 @@ static inline v16i v16i_index(void) {
 static inline v16i v16i_add(v16i a, v16i b) {
     return _mm512_add_epi32(a, b);
 }
-static inline v16i v16i_sub(v16i a, v16i b) {
-    return _mm512_sub_epi32(a, b);
-}
-static inline v16i v16i_shift_left_23(v16i a) {
-    return _mm512_slli_epi32(a, 23);
-}
-/* Arithmetic: rounds towards minus infinity. */
-static inline v16i v16i_half(v16i a) {
-    return _mm512_srai_epi32(a, 1);
+/* a 2^n for whole n in -254..254, rounded once. */
+static inline v16 v16_scale2(v16 a, v16 n) {
+    return _mm512_scalef_ps(a, n);
 }
 
 /* Lane i takes lane i + 8, then i + 4, i + 2, i + 1: the fold of every reduction. */
