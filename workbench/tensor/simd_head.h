@@ -151,6 +151,29 @@ static void simd_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64
     for (int64_t r = 0; r < m; r++) ref_head_end(target[r], &stat[r]);
 }
 
+static float head_max(int64_t n, const float *x) {
+    v16 lowest = v16_set1(-INFINITY), max[4] = {lowest, lowest, lowest, lowest};
+    int64_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        for (int64_t j = 0; j < 4; j++) max[j] = v16_max(v16_load(x + i + 16 * j), max[j]);
+    for (; i < n; i += 16) max[0] = v16_max(head_load(n, x, i), max[0]);
+    return v16_fold_max(v16_max(v16_max(max[0], max[1]), v16_max(max[2], max[3])));
+}
+
+/* The lse of simd_head_row, without rank and margin, which take longer than it. */
+static float head_lse(int64_t vocab, const float *logits) {
+    head_stat_t stat;
+    ref_head_begin(0.0f, &stat);
+    for (int64_t first = 0; first < vocab; first += HEAD_BLOCK) {
+        int64_t n = vocab - first < HEAD_BLOCK ? vocab - first : HEAD_BLOCK;
+        const float *x = logits + first;
+        float max = head_max(n, x);
+        ref_head_join(max, head_sum(n, x, max == -INFINITY ? 0.0f : max), &stat);
+        if (max > stat.logit_max) stat.logit_max = max;
+    }
+    return stat.logit_max + math_log(stat.lse);
+}
+
 static void simd_xent_grad(int64_t m, int64_t vocab, float *logits, const int32_t *target, float scale, float *loss) {
     int64_t whole = vocab / 16 * 16, rest = vocab - whole;
     for (int64_t r = 0; r < m; r++, logits += vocab) {
@@ -159,11 +182,10 @@ static void simd_xent_grad(int64_t m, int64_t vocab, float *logits, const int32_
             memset(logits, 0, (size_t)vocab * sizeof *logits);
             continue;
         }
-        head_stat_t stat;
-        simd_head_row(vocab, logits, target[r], &stat);
-        loss[r] = stat.lse - stat.logit_target;
-        v16 lse = v16_set1(stat.lse), s = v16_set1(scale);
-        float at_target = scale * (math_exp(stat.logit_target - stat.lse) - 1.0f);
+        float log_sum = head_lse(vocab, logits), logit_target = logits[target[r]];
+        loss[r] = log_sum - logit_target;
+        v16 lse = v16_set1(log_sum), s = v16_set1(scale);
+        float at_target = scale * (math_exp(logit_target - log_sum) - 1.0f);
         for (int64_t i = 0; i < whole; i += 16)
             v16_store(logits + i, v16_mul(s, v16_exp(v16_sub(v16_load(logits + i), lse))));
         if (rest)
