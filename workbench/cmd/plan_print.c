@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Before ingest the number of tokens is a guess from the size of the input: compressed English holds about one BPE
- * token in 1.3 bytes of zstd, plain in 4. */
+ * token in a byte of zstd, plain in 4. */
 static double guess_tokens(const plan_t *plan, int *is_exact) {
     char path[4096];
     tokens_t *tokens;
@@ -26,12 +26,12 @@ static double guess_tokens(const plan_t *plan, int *is_exact) {
         int64_t bytes = 0;
         if (file_size(plan->inputs.path[i], &bytes) != 0) err_clear();
         size_t n = strlen(plan->inputs.path[i]);
-        natural += (double)bytes / (n > 4 && strcmp(plan->inputs.path[i] + n - 4, ".zst") == 0 ? 1.3 : 4);
+        natural += (double)bytes / (n > 4 && strcmp(plan->inputs.path[i] + n - 4, ".zst") == 0 ? 1.0 : 4);
     }
     const study_inject_t *inject = &plan->study->inject;
     double planted = 0;
     for (int32_t l = 0; l < inject->duplicates.n; l++)
-        planted += (double)inject->per_level * (double)inject->duplicates.v[l] * (double)inject->words * 1.5;
+        planted += (double)inject->per_level * (double)inject->duplicates.v[l] * (double)inject->words * 2.3;
     return natural * (1 - plan->study->corpus.held_out) + planted;
 }
 
@@ -94,7 +94,9 @@ int plan_print(const plan_t *plan) {
         double flop = predict_flop(plan, stage, tokens, probes), seconds = flop / (0.6 * peak * par_size());
         snprintf(flop_text, sizeof flop_text, "%.2g", flop);
         num_print_seconds(time_text, seconds);
-        const char *state = stage->done ? "done" : stage->resumable && file_exists(stage->dir) ? "resume" : "run";
+        const char *state = stage->done                                                        ? "done"
+                            : stage->model >= 0 && stage->resumable && file_exists(stage->dir) ? "resume"
+                                                                                               : "run";
         printf("%-28s %-7s %10s %10s   %s\n", stage->name, state, flop > 0 && !stage->done ? flop_text : "-",
                flop > 0 && !stage->done ? time_text : "-", stage->dir);
         if (!stage->done) total += seconds;
