@@ -142,7 +142,7 @@ static void select_lambda(void *user, int32_t setting) {
 }
 
 /* The arms of one stage: the bare model, or one memory at each of its lambdas. */
-static int probe_arms(const plan_t *plan, const stage_t *stage, const engine_t *spec, const model_t *model,
+static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, const model_t *model,
                       const probe_set_t *set) {
     const char *name = stage->name + strlen("probe ");
     if (stage->memory < 0) {
@@ -161,6 +161,10 @@ static int probe_arms(const plan_t *plan, const stage_t *stage, const engine_t *
     for (int32_t i = 0; rc == 0 && i < memory->lambda.n; i++) {
         arms[i] = (arm_t){plan_arm_name(plan, stage->memory, i), knn_lm_attachment(blend), select_lambda, user};
         if (!arms[i].name) rc = -1;
+    }
+    if (opened) { // the search: two FLOP a dimension for each entry and suffix position
+        double queries = (double)set->n * (double)spec->n_context * (double)spec->suffix;
+        stage->flop += 2 * queries * (double)store.n * (double)store.width;
     }
     rc = par_agree(rc);
     if (rc == 0) rc = engine_run(spec, model, set, arms, memory->lambda.n, name, stage->dir);
