@@ -29,8 +29,8 @@ static const family_field_t gpt_neox_field[] = {
 static const family_constant_t gpt_neox_constant[] = {
     {{"hidden_act"}, "\"gelu\"", 1, "only the exact (erf) gelu is implemented"},
     {{"attention_bias"}, "true", 1, "only attention with biases is implemented"},
-    {{"rope_scaling"}, "null", 0, "scaled rotary embeddings are not implemented"},
-    {{"rope_parameters.rope_type"}, "\"default\"", 0, "scaled rotary embeddings are not implemented"},
+    {{"rope_scaling"}, "null", 0, "scaled rotary embeddings are not supported"},
+    {{"rope_parameters.rope_type"}, "\"default\"", 0, "scaled rotary embeddings are not supported"},
     {{"quantization_config"}, "null", 0, "quantised weights are not read; convert to float32, float16 or bfloat16"},
 };
 
