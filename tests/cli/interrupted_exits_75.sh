@@ -10,7 +10,7 @@ kill -USR1 $pid
 wait $pid
 STATUS=$?
 [ $STATUS != 0 ] || skip "the study was faster than the signal"
-expect 75 "interrupted"
+expect 75 "interrupted" "the state is saved" # by training itself, not only by a later stage
 [ ! -e "$DIR/study/results/tiny/DONE" ] || die "an interrupted study looks complete"
 ranks 1 --no-progress $long "$DIR/study/config.ini"
 expect 0
