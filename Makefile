@@ -1,7 +1,7 @@
 # memprobe. `make help` lists the targets. Switches: CC=clang asan=1 ubsan=1 coverage=1 serial=1 (no MPI) V=1
 
 PACKAGES = gcc make libopenmpi-dev openmpi-bin libopenblas-dev libzstd-dev libgsl-dev libinih-dev libjansson-dev \
-           libutf8proc-dev libxxhash-dev libcmocka-dev gnuplot-nox bible-kjv zstd python3-minimal \
+           libutf8proc-dev libxxhash-dev zlib1g-dev libcmocka-dev gnuplot-nox bible-kjv zstd python3-minimal \
            procps util-linux
 DEV_PACKAGES = clang clang-format
 
@@ -33,7 +33,7 @@ MPI_FLAGS := $(if $(serial),,$(shell mpicc --showme:compile 2>/dev/null))
 MPI_LIBS  := $(if $(serial),,$(shell mpicc --showme:link 2>/dev/null))
 CPPFLAGS  = -Iworkbench -D_GNU_SOURCE $(patsubst -I%,-isystem %,$(MPI_FLAGS)) -DMEMPROBE_VERSION='"$(VERSION)"'
 CFLAGS    = -std=c17 $(OPTIMISE) -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-omit-frame-pointer $(WARN) $(SANITISE)
-LDLIBS    = -lopenblas -lgsl -lzstd -linih -ljansson -lutf8proc -lxxhash $(MPI_LIBS) -lm
+LDLIBS    = -lopenblas -lgsl -lzstd -lz -linih -ljansson -lutf8proc -lxxhash $(MPI_LIBS) -lm
 LDFLAGS   = $(SANITISE)
 
 # The kernels: the same sources' arithmetic, other instructions; chosen at run time.

@@ -62,6 +62,14 @@ int64_t par_tickets_next(par_tickets_t *tickets);    // -1 when none is left
 int par_tickets_end(par_tickets_t *tickets, int rc); // local, returns rc; after a failure takes all that are left
 void par_tickets_free(par_tickets_t *tickets);
 
+/* Tallies: counters that any rank adds to and any rank reads while others go on, for progress; never for results.
+ * Create and free are collective, add and read local. */
+typedef struct par_tally par_tally_t;
+int par_tally_create(int32_t counters, par_tally_t **tally);
+void par_tally_add(par_tally_t *tally, int32_t counter, int64_t amount);
+int64_t par_tally_read(par_tally_t *tally, int32_t counter);
+void par_tally_free(par_tally_t *tally); // accepts NULL
+
 /* Sums of float vectors whose bits do not depend on the number of ranks: a fixed binary tree over `leaves` virtual
  * shards, a power of two. Each rank owns a contiguous run of leaves, fills them in ascending order, and adjacent
  * subtrees are folded (left + right, element by element) as they become complete; subtrees of different ranks meet in

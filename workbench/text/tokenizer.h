@@ -29,6 +29,10 @@ int32_t tokenizer_end(const tokenizer_t *t);   // id of <|endoftext|>, -1 if it 
  * their ids, as in the library. Linear time but for O(n log n) in the length of a word. Changes the cache in t only:
  * one thread a tokenizer. */
 int tokenizer_encode(tokenizer_t *t, const char *text, size_t bytes, int32_t **ids, int64_t *n, int64_t *capacity);
+/* The same ids in runs, in order, through emit, in memory that does not grow with the text; a run that emit refuses
+ * (-1) ends it. */
+typedef int (*tokenizer_emit_t)(void *user, const int32_t *ids, int64_t n);
+int tokenizer_encode_each(tokenizer_t *t, const char *text, size_t bytes, tokenizer_emit_t emit, void *user);
 /* Text of n ids, NUL-terminated, *bytes long; mem_free. An id out of range is an error. */
 int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes);
 

@@ -41,6 +41,10 @@ typedef struct shard_out shard_out_t;
 int shard_out_open(const char *dir, const char *name, int32_t vocab, int32_t end, shard_out_t **out);
 int shard_out_add(shard_out_t *out, const char *id, const char *source, const char *family, const int32_t *ids,
                   int64_t n);
+/* The same in pieces: a document is begun, its tokens come in runs, it is ended. */
+int shard_out_begin(shard_out_t *out, const char *id, const char *source, const char *family);
+int shard_out_tokens(shard_out_t *out, const int32_t *ids, int64_t n);
+int shard_out_end(shard_out_t *out);
 int shard_out_commit(shard_out_t *out); // releases out
 void shard_out_abort(shard_out_t *out); // accepts NULL
 /* Local: lists the committed shards of dir in dir/shards.csv and marks the folder DONE; tokens_open wants both. */
