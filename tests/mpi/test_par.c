@@ -174,6 +174,24 @@ static void check_tickets(int64_t n, int ranks) {
     verdict(name, ok);
 }
 
+/* Rank 0 sees all that is added, also by other nodes, while ranks go on adding (nothing, in the end). */
+static void check_tally(int ranks) {
+    par_tally_t *tally;
+    if (par_tally_create_nodes(2, ranks, &tally) != 0) par_fail();
+    int64_t size = par_size(), all = 0;
+    for (int i = 1; i <= 1000; i++) par_tally_add(tally, 1, i * (par_rank() + 1));
+    for (int look = 0; look < 100000 && !all; look++) {
+        par_tally_add(tally, 0, 0);
+        all = par_rank() != 0 || par_tally_read(tally, 1) == 500500 * size * (size + 1) / 2;
+        par_min_i64(&all, 1);
+    }
+    int ok = all && par_tally_read(tally, 0) == 0 && par_tally_read(tally, 1) >= 500500 * (par_rank() + 1);
+    par_tally_free(tally);
+    char name[80];
+    snprintf(name, sizeof name, "a tally of all ranks, nodes of %d ranks", ranks);
+    verdict(name, ok);
+}
+
 static void check_agreement(void) {
     int ok = par_agree(0) == 0;
     char expected[80];
@@ -297,6 +315,7 @@ int main(int argc, char **argv) {
     for (int ranks = 0; ranks < 4; ranks++) check_tickets(1000, ranks);
     check_tickets(0, 0);
     check_tickets(3, 1);
+    for (int ranks = 0; ranks < 4; ranks++) check_tally(ranks);
     check_agreement();
     check_output(folder ? folder : "/tmp");
     check_signals();

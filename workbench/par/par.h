@@ -62,8 +62,9 @@ int64_t par_tickets_next(par_tickets_t *tickets);    // -1 when none is left
 int par_tickets_end(par_tickets_t *tickets, int rc); // local, returns rc; after a failure takes all that are left
 void par_tickets_free(par_tickets_t *tickets);
 
-/* Tallies: counters that any rank adds to and any rank reads while others go on, for progress; never for results.
- * Create and free are collective, add and read local. */
+/* Tallies: counters that all ranks add to while rank 0 looks on, for progress; never for results. Create and free are
+ * collective, add and read local, and neither ever waits: what ranks of other nodes add comes in with some delay, in
+ * full only if they go on adding (0 will do). Reading is for rank 0; others see what their own node added. */
 typedef struct par_tally par_tally_t;
 int par_tally_create(int32_t counters, par_tally_t **tally);
 void par_tally_add(par_tally_t *tally, int32_t counter, int64_t amount);

@@ -235,26 +235,52 @@ static MPI_Comm split_node(int ranks) {
     return node;
 }
 
-static void create_shared_counter(par_tickets_t *t, int node_rank) {
-    MPI_Aint bytes = node_rank == 0 ? (MPI_Aint)sizeof(int64_t) : 0;
+/* Zeroed counters in memory that the ranks of a node share. */
+static _Atomic int64_t *create_shared_counters(MPI_Comm node, int64_t n, MPI_Win *window) {
+    int node_rank, unit;
+    check(MPI_Comm_rank(node, &node_rank), "MPI_Comm_rank");
+    MPI_Aint bytes = node_rank == 0 ? (MPI_Aint)n * (MPI_Aint)sizeof(int64_t) : 0;
     void *base;
-    int unit;
-    check(MPI_Win_allocate_shared(bytes, sizeof(int64_t), MPI_INFO_NULL, t->node, &base, &t->shared),
+    check(MPI_Win_allocate_shared(bytes, sizeof(int64_t), MPI_INFO_NULL, node, &base, window),
           "MPI_Win_allocate_shared");
-    check(MPI_Win_set_errhandler(t->shared, MPI_ERRORS_RETURN), "MPI_Win_set_errhandler");
-    check(MPI_Win_shared_query(t->shared, 0, &bytes, &unit, &base), "MPI_Win_shared_query");
-    t->taken = base;
-    if (node_rank == 0) atomic_store(t->taken, 0);
+    check(MPI_Win_set_errhandler(*window, MPI_ERRORS_RETURN), "MPI_Win_set_errhandler");
+    check(MPI_Win_shared_query(*window, 0, &bytes, &unit, &base), "MPI_Win_shared_query");
+    _Atomic int64_t *counter = base;
+    for (int64_t i = 0; node_rank == 0 && i < n; i++) atomic_store(&counter[i], 0);
+    return counter;
 }
 
-static void create_common_counter(par_tickets_t *t) {
-    MPI_Aint bytes = world_rank == 0 ? (MPI_Aint)sizeof(int64_t) : 0;
-    check(MPI_Win_allocate(bytes, sizeof(int64_t), MPI_INFO_NULL, MPI_COMM_WORLD, &t->common_taken, &t->common),
+/* Zeroed counters of rank 0 that every rank reaches by MPI, inside an epoch that lasts until free_common_counters. */
+static int64_t *create_common_counters(int64_t n, MPI_Win *window) {
+    MPI_Aint bytes = world_rank == 0 ? (MPI_Aint)n * (MPI_Aint)sizeof(int64_t) : 0;
+    int64_t *counter;
+    check(MPI_Win_allocate(bytes, sizeof(int64_t), MPI_INFO_NULL, MPI_COMM_WORLD, &counter, window),
           "MPI_Win_allocate");
-    check(MPI_Win_set_errhandler(t->common, MPI_ERRORS_RETURN), "MPI_Win_set_errhandler");
-    if (world_rank == 0) *t->common_taken = 0;
-    check(MPI_Win_lock_all(0, t->common), "MPI_Win_lock_all");
-    check(MPI_Win_sync(t->common), "MPI_Win_sync");
+    check(MPI_Win_set_errhandler(*window, MPI_ERRORS_RETURN), "MPI_Win_set_errhandler");
+    for (int64_t i = 0; world_rank == 0 && i < n; i++) counter[i] = 0;
+    check(MPI_Win_lock_all(0, *window), "MPI_Win_lock_all");
+    check(MPI_Win_sync(*window), "MPI_Win_sync");
+    return counter;
+}
+
+static void free_common_counters(MPI_Win *window) {
+    check(MPI_Win_unlock_all(*window), "MPI_Win_unlock_all");
+    check(MPI_Win_free(window), "MPI_Win_free");
+}
+
+/* Collective: 1 when all ranks are on one node. */
+static int is_one_node(MPI_Comm node) {
+    int node_size;
+    check(MPI_Comm_size(node, &node_size), "MPI_Comm_size");
+    int64_t one = node_size == world_size;
+    par_min_i64(&one, 1);
+    return one != 0;
+}
+
+/* Lets MPI serve the ranks that reach for counters of this one: slow transports do so inside MPI calls only. */
+static void serve_others(void) {
+    int flag;
+    check(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE), "MPI_Iprobe");
 }
 
 int par_tickets_create_nodes(int64_t n, int ranks, par_tickets_t **tickets) {
@@ -279,10 +305,8 @@ int par_tickets_create_nodes(int64_t n, int ranks, par_tickets_t **tickets) {
     int64_t ignore;
     par_share_of(t->common_first, (int)before, world_size, &t->first, &ignore);
     par_share_of(t->common_first, (int)before + node_size - 1, world_size, &ignore, &t->last);
-    create_shared_counter(t, node_rank);
-    int64_t one_node = node_size == world_size;
-    par_min_i64(&one_node, 1);
-    if (!one_node) create_common_counter(t);
+    t->taken = create_shared_counters(t->node, 1, &t->shared);
+    if (!is_one_node(t->node)) t->common_taken = create_common_counters(1, &t->common);
     par_barrier(); // the counters are zero before anyone takes a ticket
     *tickets = t;
     return 0;
@@ -296,9 +320,7 @@ int64_t par_tickets_next(par_tickets_t *t) {
     if (atomic_load(t->taken) < t->last - t->first) {
         int64_t ticket = t->first + atomic_fetch_add(t->taken, 1);
         if (ticket < t->last) {
-            int flag; // lets MPI serve ranks that wait for the common counter
-            if (t->common != MPI_WIN_NULL)
-                check(MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &flag, MPI_STATUS_IGNORE), "MPI_Iprobe");
+            if (t->common != MPI_WIN_NULL) serve_others();
             return ticket;
         }
     }
@@ -311,11 +333,92 @@ int64_t par_tickets_next(par_tickets_t *t) {
 
 void par_tickets_free(par_tickets_t *t) {
     if (!t) return;
-    if (t->common != MPI_WIN_NULL) {
-        check(MPI_Win_unlock_all(t->common), "MPI_Win_unlock_all");
-        check(MPI_Win_free(&t->common), "MPI_Win_free");
-    }
+    if (t->common != MPI_WIN_NULL) free_common_counters(&t->common);
     check(MPI_Win_free(&t->shared), "MPI_Win_free");
     check(MPI_Comm_free(&t->node), "MPI_Comm_free");
+    mem_free(t);
+}
+
+// --- tallies ------------------------------------------------------------------------------------------------------
+
+/* Ranks on rank 0's node add to counters in shared memory. The others send their sums to rank 0, the next ones when the
+ * last have left, so that nobody waits for a rank that computes. */
+struct par_tally {
+    MPI_Comm node;
+    MPI_Win shared, common; // common: MPI_WIN_NULL where all ranks are on one node
+    int32_t counters;
+    int is_far;             // from rank 0: on another node
+    _Atomic int64_t *here;  // (counters) of this node
+    int64_t *come_in;       // (counters) of the other nodes: window memory of rank 0
+    int64_t *pending, *out; // (counters) not yet sent; on their way: not to be touched before MPI is done with them
+    MPI_Request request;    // of those on their way
+};
+
+int par_tally_create_nodes(int32_t counters, int ranks, par_tally_t **tally) {
+    assert(counters > 0);
+    par_tally_t *t = mem_new(1, sizeof *t, "a tally");
+    int64_t *sums = mem_new(2 * (int64_t)counters, sizeof *sums, "a tally");
+    if (par_agree(t && sums ? 0 : -1) != 0) {
+        mem_free(t);
+        mem_free(sums);
+        return -1;
+    }
+    *t = (par_tally_t){.node = split_node(ranks), .counters = counters, .pending = sums, .out = sums + counters};
+    t->shared = t->common = MPI_WIN_NULL;
+    t->request = MPI_REQUEST_NULL;
+    int first = world_rank; // the lowest rank of the node
+    check(MPI_Bcast(&first, 1, MPI_INT, 0, t->node), "MPI_Bcast");
+    t->is_far = first != 0;
+    t->here = create_shared_counters(t->node, counters, &t->shared);
+    if (!is_one_node(t->node)) t->come_in = create_common_counters(counters, &t->common);
+    par_barrier(); // the counters are zero before anyone adds
+    *tally = t;
+    return 0;
+}
+
+int par_tally_create(int32_t counters, par_tally_t **tally) {
+    return par_tally_create_nodes(counters, 0, tally);
+}
+
+/* Sends what is pending, unless earlier sums are still on their way. */
+static void send_pending(par_tally_t *t) {
+    int done, any = 0;
+    check(MPI_Test(&t->request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    for (int32_t i = 0; i < t->counters; i++) any |= t->pending[i] != 0;
+    if (!done || !any) return;
+    memcpy(t->out, t->pending, (size_t)t->counters * sizeof *t->out);
+    memset(t->pending, 0, (size_t)t->counters * sizeof *t->pending);
+    check(MPI_Raccumulate(t->out, t->counters, MPI_INT64_T, 0, 0, t->counters, MPI_INT64_T, MPI_SUM, t->common,
+                          &t->request),
+          "MPI_Raccumulate");
+}
+
+void par_tally_add(par_tally_t *t, int32_t counter, int64_t amount) {
+    assert(counter >= 0 && counter < t->counters);
+    atomic_fetch_add(&t->here[counter], amount);
+    if (t->common == MPI_WIN_NULL) return;
+    if (t->is_far) {
+        t->pending[counter] += amount;
+        send_pending(t);
+    } else {
+        serve_others();
+    }
+}
+
+int64_t par_tally_read(par_tally_t *t, int32_t counter) {
+    assert(counter >= 0 && counter < t->counters);
+    int64_t sum = atomic_load(&t->here[counter]);
+    if (world_rank != 0 || t->common == MPI_WIN_NULL) return sum;
+    check(MPI_Win_sync(t->common), "MPI_Win_sync");
+    return sum + t->come_in[counter];
+}
+
+void par_tally_free(par_tally_t *t) {
+    if (!t) return;
+    check(MPI_Wait(&t->request, MPI_STATUS_IGNORE), "MPI_Wait");
+    if (t->common != MPI_WIN_NULL) free_common_counters(&t->common);
+    check(MPI_Win_free(&t->shared), "MPI_Win_free");
+    check(MPI_Comm_free(&t->node), "MPI_Comm_free");
+    mem_free(t->pending);
     mem_free(t);
 }

@@ -33,4 +33,8 @@ int par_tree_create_rounds(int64_t n, int32_t leaves, int64_t round, struct par_
 struct par_tickets;
 int par_tickets_create_nodes(int64_t n, int ranks, struct par_tickets **tickets);
 
+/* For tests: a tally, likewise. */
+struct par_tally;
+int par_tally_create_nodes(int32_t counters, int ranks, struct par_tally **tally);
+
 #endif

@@ -95,3 +95,38 @@ int64_t par_tickets_next(par_tickets_t *tickets) {
 void par_tickets_free(par_tickets_t *tickets) {
     mem_free(tickets);
 }
+
+struct par_tally {
+    int64_t *counter;
+};
+
+int par_tally_create_nodes(int32_t counters, int ranks, par_tally_t **tally) {
+    (void)ranks;
+    par_tally_t *t = mem_new(1, sizeof *t, "a tally");
+    if (!t) return -1;
+    t->counter = mem_new(counters, sizeof *t->counter, "a tally");
+    if (!t->counter) {
+        mem_free(t);
+        return -1;
+    }
+    *tally = t;
+    return 0;
+}
+
+int par_tally_create(int32_t counters, par_tally_t **tally) {
+    return par_tally_create_nodes(counters, 0, tally);
+}
+
+void par_tally_add(par_tally_t *tally, int32_t counter, int64_t amount) {
+    tally->counter[counter] += amount;
+}
+
+int64_t par_tally_read(par_tally_t *tally, int32_t counter) {
+    return tally->counter[counter];
+}
+
+void par_tally_free(par_tally_t *tally) {
+    if (!tally) return;
+    mem_free(tally->counter);
+    mem_free(tally);
+}
