@@ -62,7 +62,7 @@ static int encode_normalized(tokenizer_t *t, const uint8_t *text, size_t bytes, 
 }
 
 static int encode_piece(tokenizer_t *t, const uint8_t *text, size_t bytes, id_list_t out) {
-    if (t->is_nfc) TRY(nfc_normalize(&t->nfc, text, bytes, &text, &bytes));
+    if (t->pipeline.is_nfc) TRY(nfc_normalize(&t->nfc, text, bytes, &text, &bytes));
     return encode_normalized(t, text, bytes, out);
 }
 

@@ -1,0 +1,200 @@
+/* The model of a tokenizer.json: the vocabulary, the merges and the added tokens, read in this order. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "text/bytelevel.h"
+#include "text/tokenizer_json.h"
+#include <string.h>
+
+enum { MOST_IDS = 1 << 24 }; // far above any vocabulary; bounds what a hostile file can make us reserve
+
+/* The tables while they are being filled. Texts are as written in the file and belong to the JSON tree. */
+typedef struct {
+    tokenizer_t *t;
+    const json_t *vocab, *merges, *added;
+    const char **text; // (limit) by id; NULL: not given yet
+    int32_t limit;     // no id can reach it unless there are holes
+} loader_t;
+
+static int check_model(const json_t *model, loader_t *l) {
+    if (!json_is_object(model)) return err_set("model is missing");
+    const json_t *type = json_object_get(model, "type"); // early GPT-2 files have none
+    if (type && strcmp(json_text_of(model, "type"), "BPE") != 0) {
+        return err_set("model type %.80s is not supported; only BPE is", json_text_of(model, "type"));
+    }
+    TRY(json_check_keys(model, "model",
+                        (const char *const[]){"type", "dropout", "unk_token", "continuing_subword_prefix",
+                                              "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
+                                              "vocab", "merges", NULL}));
+    TRY(json_check_unset(model, "model", "dropout"));
+    TRY(json_check_unset(model, "model", "unk_token"));
+    TRY(json_check_unset(model, "model", "continuing_subword_prefix"));
+    TRY(json_check_unset(model, "model", "end_of_word_suffix"));
+    TRY(json_check_false(model, "model", "byte_fallback"));
+    TRY(json_check_false(model, "model", "ignore_merges"));
+    l->vocab = json_object_get(model, "vocab");
+    l->merges = json_object_get(model, "merges");
+    if (!json_is_object(l->vocab)) return err_set("model: vocab is missing or is not an object");
+    if (!json_is_array(l->merges)) return err_set("model: merges is missing or is not a list");
+    return 0;
+}
+
+/* --- vocabulary -------------------------------------------------------------------------------------------------- */
+
+/* The id of a token of the vocabulary by its written form, -1 if there is none. */
+static int32_t id_of(const loader_t *l, const char *token) {
+    const json_t *id = json_object_get(l->vocab, token);
+    return id ? (int32_t)json_integer_value(id) : -1;
+}
+
+static int put_text(loader_t *l, const char *text, const json_t *id_value, const char *where) {
+    json_int_t id = json_integer_value(id_value);
+    if (!json_is_integer(id_value)) return err_set("%s: the id of \"%.80s\" is not an integer", where, text);
+    if (id < 0 || id >= l->limit) {
+        return err_set(
+            "%s: \"%.80s\" has id %lld, but there are only %d entries: an id is out of range or ids are missing", where,
+            text, (long long)id, l->limit);
+    }
+    if (l->text[id] && strcmp(l->text[id], text) != 0) {
+        return err_set("%s: \"%.80s\" and \"%.80s\" have the same id %lld", where, l->text[id], text, (long long)id);
+    }
+    l->text[id] = text;
+    return 0;
+}
+
+static int read_vocab(loader_t *l) {
+    size_t entries = json_object_size(l->vocab) + json_array_size(l->added);
+    if (entries > MOST_IDS) return err_set("%zu entries, more than the %d supported", entries, MOST_IDS);
+    l->limit = (int32_t)entries;
+    l->text = mem_new(l->limit, sizeof *l->text, "vocabulary");
+    if (!l->text) return -1;
+    const char *token;
+    json_t *id;
+    json_object_foreach((json_t *)l->vocab, token, id) {
+        if (!*token) return err_set("vocab: a token is empty");
+        TRY(put_text(l, token, id, "vocab"));
+    }
+    return 0;
+}
+
+/* --- merges ------------------------------------------------------------------------------------------------------ */
+
+/* The two halves of a merge, written "left right" or ["left", "right"]; mem_free both. */
+static int split_merge(const json_t *merge, char **left, char **right) {
+    if (json_is_array(merge) && json_array_size(merge) == 2) {
+        const char *a = json_string_value(json_array_get(merge, 0)), *b = json_string_value(json_array_get(merge, 1));
+        if (!a || !b) return err_set("it holds something other than two texts");
+        return (*left = mem_strdup(a)) && (*right = mem_strdup(b)) ? 0 : -1;
+    }
+    const char *text = json_string_value(merge);
+    const char *space = text ? strchr(text, ' ') : NULL;
+    if (!space || strchr(space + 1, ' ')) return err_set("it is neither \"left right\" nor [\"left\", \"right\"]");
+    *left = mem_printf("%.*s", (int)(space - text), text);
+    *right = mem_strdup(space + 1);
+    return *left && *right ? 0 : -1;
+}
+
+static int read_one_merge(loader_t *l, const char *left, const char *right) {
+    char *both = mem_printf("%s%s", left, right);
+    if (!both) return -1;
+    int32_t a = id_of(l, left), b = id_of(l, right), ab = id_of(l, both);
+    mem_free(both);
+    if (a < 0 || b < 0) return err_set("\"%.80s\" is not in the vocabulary", a < 0 ? left : right);
+    if (ab < 0) return err_set("its result \"%.80s%.80s\" is not in the vocabulary", left, right);
+    int64_t again;
+    TRY(bpe_add_merge(l->t->bpe, a, b, ab, &again));
+    return again < 0 ? 0 : err_set("it repeats merge %lld", (long long)again);
+}
+
+static int read_merges(loader_t *l) {
+    int32_t byte_id[256];
+    for (int32_t byte = 0; byte < 256; byte++) {
+        char token[3] = {0};
+        bytelevel_encode(&(uint8_t){(uint8_t)byte}, 1, token);
+        byte_id[byte] = id_of(l, token);
+    }
+    int64_t n = (int64_t)json_array_size(l->merges);
+    l->t->bpe = bpe_create(byte_id, n);
+    if (!l->t->bpe) return -1;
+    for (int64_t i = 0; i < n; i++) {
+        char *left = NULL, *right = NULL;
+        int rc = split_merge(json_array_get(l->merges, (size_t)i), &left, &right);
+        if (rc == 0) rc = read_one_merge(l, left, right);
+        mem_free(left);
+        mem_free(right);
+        if (rc != 0) return err_context("merge %lld", (long long)i);
+    }
+    return 0;
+}
+
+/* --- added tokens ------------------------------------------------------------------------------------------------ */
+
+static int read_one_added(loader_t *l, const json_t *token) {
+    static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
+                                       "rstrip", "normalized", "special",     NULL};
+    const json_t *content = json_object_get(token, "content"), *normalized = json_object_get(token, "normalized");
+    if (!json_is_string(content) || json_string_length(content) == 0) return err_set("it has no content");
+    const char *text = json_string_value(content);
+    TRY(json_check_keys(token, text, keys));
+    TRY(json_check_false(token, text, "single_word"));
+    TRY(json_check_false(token, text, "lstrip"));
+    TRY(json_check_false(token, text, "rstrip"));
+    if (!json_is_boolean(normalized)) return err_set("\"%.80s\" does not say whether it is normalized", text);
+    TRY(put_text(l, text, json_object_get(token, "id"), "added_tokens"));
+    int32_t id = (int32_t)json_integer_value(json_object_get(token, "id")), known = id_of(l, text);
+    if (known >= 0 && known != id) return err_set("\"%.80s\" has id %d here, but %d in vocab", text, id, known);
+
+    const uint8_t *bytes = (const uint8_t *)text;
+    size_t length = json_string_length(content);
+    if (!json_is_true(normalized)) return added_put(&l->t->exact, bytes, length, id);
+    if (l->t->pipeline.is_nfc) TRY(nfc_normalize(&l->t->nfc, bytes, length, &bytes, &length));
+    return added_put(&l->t->normalized, bytes, length, id);
+}
+
+static int read_added(loader_t *l) {
+    for (size_t i = 0; i < json_array_size(l->added); i++) {
+        if (read_one_added(l, json_array_get(l->added, i)) != 0) return err_context("added token %zu", i);
+    }
+    TRY(added_sort(&l->t->exact));
+    return added_sort(&l->t->normalized);
+}
+
+/* Texts by id for decoding, once all ids are known to be there. */
+static int fill_texts(loader_t *l) {
+    tokenizer_t *t = l->t;
+    int64_t total = 0;
+    for (int32_t id = 0; id < l->limit; id++) {
+        if (l->text[id]) t->vocab = id + 1;
+    }
+    for (int32_t id = 0; id < t->vocab; id++) {
+        if (!l->text[id]) return err_set("no token has id %d, though others have larger ids", id);
+        total += (int64_t)strlen(l->text[id]);
+    }
+    if (t->vocab == 0) return err_set("the vocabulary is empty");
+    t->bytes = mem_new(total, 1, "token texts");
+    t->offset = mem_new((int64_t)t->vocab + 1, sizeof *t->offset, "token texts");
+    if (!t->bytes || !t->offset) return -1;
+    t->end = -1;
+    for (int32_t id = 0; id < t->vocab; id++) {
+        const char *text = l->text[id];
+        t->offset[id + 1] = t->offset[id] + (int64_t)bytelevel_decode(text, strlen(text), t->bytes + t->offset[id]);
+        if (strcmp(text, "<|endoftext|>") == 0) t->end = id;
+    }
+    return 0;
+}
+
+static int read_tables(const json_t *root, loader_t *l) {
+    TRY(check_model(json_object_get(root, "model"), l));
+    l->added = json_object_get(root, "added_tokens");
+    if (!json_is_unset(l->added) && !json_is_array(l->added)) return err_set("added_tokens is not a list");
+    TRY(read_vocab(l));
+    TRY(read_merges(l));
+    TRY(read_added(l));
+    return fill_texts(l);
+}
+
+int tokenizer_read_model(const json_t *root, tokenizer_t *t) {
+    loader_t l = {.t = t};
+    int rc = read_tables(root, &l);
+    mem_free(l.text);
+    return rc;
+}
