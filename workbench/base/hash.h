@@ -13,8 +13,11 @@ enum { HASH_TEXT = 33 }; // 32 hex digits and the end
 hash_t hash_bytes(const void *data, size_t bytes, uint64_t seed);
 hash_t hash_text(const char *text);
 int hash_file(const char *path, hash_t *hash); // whole content
-int hash_compare(hash_t a, hash_t b);          // <0, 0, >0: a total order (hi, then lo)
+/* bytes of the file from `first` on, read piece by piece; an error when it ends before. */
+int hash_file_part(const char *path, int64_t first, int64_t bytes, hash_t *hash);
+int hash_compare(hash_t a, hash_t b); // <0, 0, >0: a total order (hi, then lo)
 char *hash_print(char text[HASH_TEXT], hash_t hash);
+int hash_parse(const char *text, hash_t *hash); // 32 lower-case hex digits; an error else
 
 /* The bijection of SplitMix64 (Steele et al., OOPSLA 2014): spreads what differs in any bit over all bits; 0 stays 0.
  */
