@@ -44,7 +44,9 @@ static ingest_t spec_of(void) {
     return (ingest_t){.inputs = &inputs,
                       .held_out = 0.1,
                       .inject = {.per_level = 6, .levels = 3, .copies = copies, .words = 40, .seed = 3},
-                      .seed = 3};
+                      .seed = 3,
+                      .memory = 1 << 24,
+                      .scratch = folder};
 }
 
 /* What a reader of the folder sees. */

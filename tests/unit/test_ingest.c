@@ -29,7 +29,9 @@ static ingest_t spec_of(file_list_t *inputs, double held_out, int64_t per_level)
     return (ingest_t){.inputs = inputs,
                       .held_out = held_out,
                       .inject = {.per_level = per_level, .levels = 2, .copies = copies, .words = 20, .seed = 5},
-                      .seed = 5};
+                      .seed = 5,
+                      .memory = 1 << 24,
+                      .scratch = scratch_dir};
 }
 
 static void run(const ingest_t *spec, const char *dir) {

@@ -3,9 +3,11 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cmd/verbs.h"
+#include "par/par.h"
 #include "text/documents.h"
 #include "text/tokenizer.h"
 #include <errno.h>
@@ -14,28 +16,34 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char help[] =
     "usage: memprobe tokenizer encode --tokenizer FILE [--lines] [--count] [INPUT|-]\n"
     "       memprobe tokenizer decode --tokenizer FILE [--lines] [INPUT|-]\n"
-    "       memprobe tokenizer train --vocab N --out FILE INPUT...\n"
+    "       memprobe tokenizer train --vocab N --out FILE [--memory BYTES] INPUT...\n"
     "\n"
     "encode prints the ids of each document on a line, separated by spaces. A document is the whole input; with\n"
     "--lines each line of it (without its newline); in a file whose name ends in .jsonl or .jsonl.zst each \"text\".\n"
     "decode is the inverse: it writes the text of each line of ids; with --lines, each followed by a newline.\n"
-    "train learns a byte-level BPE vocabulary of N entries and writes it as tokenizer.json.\n"
+    "train learns a byte-level BPE vocabulary of N entries and writes it as tokenizer.json; under mpirun the ranks "
+    "share\n"
+    "the inputs. Words that find no room in memory go to $TMPDIR (/tmp) for a while.\n"
     "\n"
     "  --tokenizer FILE  a byte-level BPE tokenizer.json\n"
     "  --lines           documents are lines\n"
     "  --count           print only the number of tokens and the rate of encoding, MB/s\n"
     "  --vocab N         entries: <|endoftext|>, the 256 bytes, and N - 257 merged tokens\n"
+    "  --memory BYTES    that a rank may use for training (1G)\n"
     "  --out FILE        where the trained tokenizer.json goes\n"
     "  --help            this text\n"
     "INPUT - or none is standard input, plain text. Special tokens written out in a text are encoded as such.\n";
 
+enum { LEAST_MEMORY = 1000000 };
+
 typedef struct {
     const char *tokenizer, *out;
-    int64_t vocab;
+    int64_t vocab, memory;
     int lines, count;
     int inputs;
     char **input;
@@ -213,12 +221,36 @@ static int train_document(void *state, const char *text, size_t bytes) {
     return bpe_trainer_add(state, text, bytes);
 }
 
-static int run_train(const options_t *o) {
-    bpe_trainer_t *trainer = bpe_trainer_create();
-    int rc = trainer ? 0 : -1;
-    for (int i = 0; i < o->inputs && rc == 0; i++) rc = each_document(o->input[i], o->lines, train_document, trainer);
+/* Inputs are dealt to the ranks. */
+static int train_on_inputs(const options_t *o, par_tickets_t *tickets, bpe_trainer_t *trainer) {
+    for (int64_t i; (i = par_tickets_next(tickets)) >= 0;) {
+        TRY(par_tickets_end(tickets, each_document(o->input[i], o->lines, train_document, trainer)));
+    }
+    return 0;
+}
+
+static int train_on_ranks(const options_t *o) {
+    bpe_trainer_t *trainer = NULL;
+    par_tickets_t *tickets = NULL;
+    const char *scratch = getenv("TMPDIR");
+    int rc = par_agree(bpe_trainer_create(o->memory, scratch ? scratch : "/tmp", &trainer));
+    if (rc == 0) rc = par_tickets_create(o->inputs, &tickets);
+    if (rc == 0) {
+        rc = par_agree(train_on_inputs(o, tickets, trainer));
+        par_tickets_free(tickets);
+    }
     if (rc == 0) rc = bpe_trainer_write(trainer, (int32_t)o->vocab, o->out);
     bpe_trainer_free(trainer);
+    return rc;
+}
+
+/* A failure that all ranks meet is told by rank 0. */
+static int run_train(const options_t *o) {
+    TRY(par_init(NULL, NULL));
+    log_init(LOG_WARN, par_rank() == 0, isatty(STDERR_FILENO));
+    int rc = train_on_ranks(o), speaks = par_rank() == 0;
+    par_finalize();
+    if (rc != 0 && !speaks) exit(EXIT_FAILED);
     return rc;
 }
 
@@ -242,6 +274,7 @@ static int parse_options(int argc, char **argv, options_t *o, int *wants_help) {
         {"tokenizer", required_argument, NULL, 't'},
         {"out", required_argument, NULL, 'o'},
         {"vocab", required_argument, NULL, 'v'},
+        {"memory", required_argument, NULL, 'm'},
         {"lines", no_argument, NULL, 'l'},
         {"count", no_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
@@ -259,6 +292,10 @@ static int parse_options(int argc, char **argv, options_t *o, int *wants_help) {
             TRY(num_parse_i64(optarg, &o->vocab));
             if (o->vocab < 1 || o->vocab > INT32_MAX) return err_set("--vocab %s is out of range", optarg);
         }
+        if (c == 'm') {
+            TRY(num_parse_i64(optarg, &o->memory));
+            if (o->memory < LEAST_MEMORY) return err_set("--memory %s: less than 1M", optarg);
+        }
         if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
         if (c == '?') return err_set("there is no option %s", argv[optind - 1]);
     }
@@ -267,15 +304,16 @@ static int parse_options(int argc, char **argv, options_t *o, int *wants_help) {
     return 0;
 }
 
-static int check_options(const options_t *o, int is_train) {
+static int check_options(options_t *o, int is_train) {
     if (is_train) {
         if (!o->vocab || !o->out) return err_set("train needs --vocab and --out");
         if (o->inputs == 0) return err_set("train needs at least one INPUT");
+        if (!o->memory) o->memory = 1 << 30;
         if (o->tokenizer || o->count) return err_set("train takes neither --tokenizer nor --count");
         return 0;
     }
     if (!o->tokenizer) return err_set("--tokenizer is missing");
-    if (o->vocab || o->out) return err_set("--vocab and --out belong to train");
+    if (o->vocab || o->out || o->memory) return err_set("--vocab, --memory and --out belong to train");
     if (o->inputs > 1) return err_set("one INPUT at a time");
     return 0;
 }

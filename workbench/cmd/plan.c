@@ -389,5 +389,6 @@ ingest_t plan_ingest(const plan_t *plan) {
                                  .copies = study->inject.duplicates.v,
                                  .words = study->inject.words,
                                  .seed = (uint64_t)study->run.seed},
-                      .seed = (uint64_t)study->run.seed};
+                      .seed = (uint64_t)study->run.seed,
+                      .memory = study->run.memory};
 }

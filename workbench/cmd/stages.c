@@ -23,8 +23,8 @@ static void join(char path[PATH_BYTES], const char *dir, const char *name) {
 }
 
 int stage_tokenizer(const plan_t *plan, stage_t *stage) {
-    (void)stage;
     ingest_t spec = plan_ingest(plan);
+    spec.scratch = stage->dir;
     return ingest_train_tokenizer(&spec, (int32_t)plan->study->corpus.train_vocab, plan->tokenizer);
 }
 

@@ -14,11 +14,14 @@ enum { LEAST_VOCAB = 257, MOST_VOCAB = 1 << 24 };
 
 struct bpe_trainer {
     words_t words;
-    int is_merged;
+    int is_written;
 };
 
-bpe_trainer_t *bpe_trainer_create(void) {
-    return mem_new(1, sizeof(bpe_trainer_t), "BPE trainer");
+int bpe_trainer_create(int64_t memory, const char *scratch, bpe_trainer_t **trainer) {
+    (void)memory;
+    (void)scratch;
+    *trainer = mem_new(1, sizeof **trainer, "BPE trainer");
+    return *trainer ? 0 : -1;
 }
 
 void bpe_trainer_free(bpe_trainer_t *trainer) {
@@ -29,7 +32,7 @@ void bpe_trainer_free(bpe_trainer_t *trainer) {
 
 int bpe_trainer_add(bpe_trainer_t *trainer, const char *text, size_t bytes) {
     const uint8_t *data = (const uint8_t *)text;
-    if (trainer->is_merged) return err_set("text was added to a tokenizer trainer after the ranks had met");
+    if (trainer->is_written) return err_set("text was added to a tokenizer trainer after the ranks had met");
     for (size_t at = 0, end; at < bytes; at = end) {
         int64_t number;
         end = pretoken_end(data, at, bytes);
@@ -109,13 +112,6 @@ end:
     mem_free(send);
     mem_free(all);
     return rc;
-}
-
-int bpe_trainer_merge(bpe_trainer_t *trainer) {
-    TRY(par_agree(trainer->is_merged ? err_set("a tokenizer trainer was merged twice") : 0));
-    trainer->is_merged = 1;
-    TRY(words_to_owners(&trainer->words));
-    return words_to_all(&trainer->words);
 }
 
 /* --- tokenizer.json ---------------------------------------------------------------------------------------------- */
@@ -213,9 +209,15 @@ int bpe_trainer_write(bpe_trainer_t *trainer, int32_t vocab, const char *json_pa
             "a vocabulary of %d entries: it must have at least %d (<|endoftext|> and the 256 bytes) and at most %d",
             vocab, LEAST_VOCAB, MOST_VOCAB);
     }
+    if (trainer->is_written) return err_set("a tokenizer trainer was used twice");
+    trainer->is_written = 1;
     bpe_model_t model = {0};
-    int rc = bpe_learn(&trainer->words, vocab, &model);
-    if (rc == 0) rc = write_file(&model, json_path);
+    TRY(words_to_owners(&trainer->words));
+    TRY(words_to_all(&trainer->words));
+    if (trainer->words.n == 0) return err_set("there is no text to train a tokenizer on");
+    int rc = 0;
+    if (par_rank() == 0) rc = bpe_learn(&trainer->words, vocab, &model);
+    if (par_rank() == 0 && rc == 0) rc = write_file(&model, json_path);
     bpe_model_free(&model);
-    return rc;
+    return par_agree(rc);
 }

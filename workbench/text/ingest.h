@@ -22,6 +22,8 @@ typedef struct {
     double held_out; // share of documents, 0 to below 1, chosen by the hash of (seed, document id)
     inject_t inject;
     uint64_t seed;
+    int64_t memory;      // bytes a rank may use
+    const char *scratch; // existing folder for words that find no room there, while a tokenizer is trained
 } ingest_t;
 
 /* Collective: trains a tokenizer on the member documents of the inputs and each planted sequence once. */

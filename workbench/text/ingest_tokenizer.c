@@ -44,15 +44,14 @@ static int add_texts(const ingest_t *spec, par_tickets_t *tickets, bpe_trainer_t
 int ingest_train_tokenizer(const ingest_t *spec, int32_t vocab, const char *json_path) {
     TRY(ingest_check(spec));
     par_tickets_t *tickets = NULL;
-    bpe_trainer_t *trainer = bpe_trainer_create();
-    int rc = par_agree(trainer == NULL ? -1 : 0);
+    bpe_trainer_t *trainer = NULL;
+    int rc = par_agree(bpe_trainer_create(spec->memory, spec->scratch, &trainer));
     if (rc == 0) rc = par_tickets_create(spec->inputs->count + 1, &tickets);
     if (rc == 0) {
         rc = par_agree(add_texts(spec, tickets, trainer));
         par_tickets_free(tickets);
     }
-    if (rc == 0) rc = bpe_trainer_merge(trainer);
-    if (rc == 0) rc = par_agree(par_rank() == 0 ? bpe_trainer_write(trainer, vocab, json_path) : 0);
+    if (rc == 0) rc = bpe_trainer_write(trainer, vocab, json_path);
     bpe_trainer_free(trainer);
     return rc;
 }

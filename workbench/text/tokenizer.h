@@ -44,10 +44,13 @@ int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char *
  * entries than asked for is an error that says how many it gives: a model is not to have rows that no text can reach.
  */
 typedef struct bpe_trainer bpe_trainer_t;
-bpe_trainer_t *bpe_trainer_create(void);
-int bpe_trainer_add(bpe_trainer_t *trainer, const char *text, size_t bytes);
-int bpe_trainer_merge(bpe_trainer_t *trainer); // collective: words of all ranks on all ranks; once, after the last add
-int bpe_trainer_write(bpe_trainer_t *trainer, int32_t vocab, const char *json_path); // local
-void bpe_trainer_free(bpe_trainer_t *trainer);
+/* memory: bytes a rank may use; scratch: an existing folder for words that find no room there (nothing stays in it). */
+int bpe_trainer_create(int64_t memory, const char *scratch, bpe_trainer_t **trainer); // local
+int bpe_trainer_add(bpe_trainer_t *trainer, const char *text, size_t bytes);          // local
+/* Collective: learns from the words of all ranks, each holding its share of them, and writes the file (rank 0). The
+ * bytes do not depend on the number of ranks, on which of them got which text, or on memory. Once, after the last add.
+ */
+int bpe_trainer_write(bpe_trainer_t *trainer, int32_t vocab, const char *json_path);
+void bpe_trainer_free(bpe_trainer_t *trainer); // local; accepts NULL
 
 #endif
