@@ -3,11 +3,20 @@
 #include "scratch.h"
 #include "text/documents.h"
 
-static documents_t *open_text(const char *text, size_t bytes) {
+static inputs_t inputs; // of the reader last opened
+
+static documents_t *open_file(const char *path, const char *format) {
     documents_t *reader = NULL;
-    check_ok(file_write(scratch("some.jsonl"), text, bytes));
-    check_ok(documents_open(scratch("some.jsonl"), &reader));
+    input_rules_t rules = input_rules_default();
+    inputs_free(&inputs);
+    check_ok(inputs_open_file(path, format, &rules, &inputs));
+    check_ok(documents_open(&inputs.input[0], &reader));
     return reader;
+}
+
+static documents_t *open_text(const char *text, size_t bytes) {
+    check_ok(file_write(scratch("some.jsonl"), text, bytes));
+    return open_file(scratch("some.jsonl"), NULL);
 }
 
 static void check_next(documents_t *reader, const char *id, const char *source, const char *text, size_t bytes) {
@@ -34,14 +43,11 @@ static void test_fields(void **state) {
         "{\"text\":\"a\\u0000b\\n\\ud83d\\ude00\",\"id\":-7,\"meta\":[],\"added\":[1,{\"text\":2}]}\n"
         "  {\"text\":\"\",\"id\":null,\"source\":null}  \n"
         "{\"source\":\"x\",\"meta\":{\"pile_set_name\":\"y\"},\"text\":\"\xc3\xa9\",\"id\":9007199254740993}";
-    char unnamed[600];
     documents_t *reader = open_text(lines, sizeof lines - 1);
     check_next(reader, "a/1", "books", "one", 3);
-    snprintf(unnamed, sizeof unnamed, "%s:2", scratch("some.jsonl"));
-    check_next(reader, unnamed, "ArXiv", "two", 3);
+    check_next(reader, "some.jsonl@46", "ArXiv", "two", 3);
     check_next(reader, "-7", "", "a\0b\n\xf0\x9f\x98\x80", 8);
-    snprintf(unnamed, sizeof unnamed, "%s:4", scratch("some.jsonl"));
-    check_next(reader, unnamed, "", "", 0);
+    check_next(reader, "some.jsonl@178", "", "", 0);
     check_next(reader, "9007199254740993", "x", "\xc3\xa9", 2);
     check_end(reader);
 }
@@ -64,7 +70,7 @@ static void test_compressed(void **state) {
             zout_write(out, line, (size_t)snprintf(line, sizeof line, "{\"id\":%d,\"text\":\"text %d\"}\n", i, i)));
     }
     check_ok(zout_commit(out));
-    check_ok(documents_open(name, &reader));
+    reader = open_file(name, NULL);
     for (int i = 0; i < 1000; i++) {
         char id[16], text[32];
         snprintf(id, sizeof id, "%d", i);
@@ -151,9 +157,8 @@ static void test_deep_nesting(void **state) {
 
 static void test_missing_file(void **state) {
     (void)state;
-    documents_t *reader = NULL;
-    assert_int_equal(documents_open("/no/such/file.jsonl", &reader), -1);
-    assert_non_null(strstr(err_text(), "/no/such/file.jsonl"));
+    input_rules_t rules = input_rules_default();
+    check_fails(inputs_open_file("/no/such/file.jsonl", NULL, &rules, &inputs), "/no/such/file.jsonl");
     documents_close(NULL);
 }
 

@@ -90,14 +90,18 @@ end:
 }
 
 static int each_of_jsonl(const char *path, document_fn *fn, void *state) {
-    documents_t *reader;
+    documents_t *reader = NULL;
     document_t document;
-    int rc = 0, got;
-    TRY(documents_open(path, &reader));
+    input_rules_t rules = input_rules_default();
+    inputs_t inputs;
+    int got;
+    TRY(inputs_open_file(path, "jsonl", &rules, &inputs));
+    int rc = documents_open(&inputs.input[0], &reader);
     while (rc == 0 && (got = documents_next(reader, &document)) != 0) {
         rc = got < 0 ? -1 : fn(state, document.text, document.bytes);
     }
     documents_close(reader);
+    inputs_free(&inputs);
     return rc;
 }
 

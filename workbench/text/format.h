@@ -12,11 +12,15 @@ struct format {
     const char *name; // as written before the colon
     const char *unit; // "bytes", "tokens", "records", "rows"
     const char *help; // one line
+    /* Of formats in two files that the list names by PREFIX (or either file): what each adds to it, ".bin" and ".idx";
+     * input_t path and second are filled in before check. Else NULL. */
+    const char *ending, *second_ending;
     /* 1 when a file that nobody named is of this format; head: its first bytes, unpacked, at most 4096. May be NULL. */
     int (*sniff)(const char *path, const uint8_t *head, size_t bytes);
-    /* An option of the list ("u16", "end=50256") into input: 1 taken, 0 not one of ours, -1 bad value. May be NULL. */
+    /* An option of the list ("u16", "end=50256") into input: 1 taken, 0 not one of ours, -1 bad value. May be NULL.
+     * The option's text lives as long as input: parts of it may be kept. */
     int (*option)(input_t *input, const char *option);
-    int (*check)(input_t *input); // fills size, unit_bytes and what the head says; the path exists
+    int (*check)(input_t *input); // fills size, unit_bytes and what the head says; path is a regular file of bytes
     int (*open)(const input_t *input, void **reader);
     int (*range)(void *reader, int64_t first, int64_t last); // forward is cheap, also in a compressed stream
     int (*next)(void *reader, document_t *document);         // 1, 0 at the end of the range, -1

@@ -33,15 +33,18 @@ static int id_check(const ingest_t *spec, const document_t *document) {
 int ingest_walk(const ingest_t *spec, int64_t file, ingest_visit_t *visit, void *self) {
     const char *path = spec->inputs->path[file];
     documents_t *reader = NULL;
-    TRY(documents_open(path, &reader));
     document_t document;
-    int rc;
-    while ((rc = documents_next(reader, &document)) == 1) {
+    input_rules_t rules = input_rules_default();
+    inputs_t inputs;
+    TRY(inputs_open_file(path, NULL, &rules, &inputs));
+    int rc = documents_open(&inputs.input[0], &reader);
+    while (rc == 0 && (rc = documents_next(reader, &document)) == 1) {
         rc = id_check(spec, &document) == 0 ? visit(self, &document, holds_out(spec, document.id))
                                             : err_context("%s", path);
         if (rc != 0) break;
     }
     documents_close(reader);
+    inputs_free(&inputs);
     return rc;
 }
 

@@ -7,7 +7,10 @@
  *
  * where PATTERN is a shell pattern and FORMAT a row of the table in text/format.h. Without FORMAT the file's name and
  * first bytes decide: .jsonl, .json and .ndjson are JSON lines, .txt and .text are text (each also .gz and .zst), .idx
- * of a MMIDIDX pair, .npy with the magic of NumPy, the magics of llm.c; anything else has to be named.
+ * of a MMIDIDX pair, .npy with the magic of NumPy, the magics of llm.c; anything else has to be named. A comma, colon
+ * or backslash that belongs to a pattern or a value has a backslash before it, and so has a shell's * ? [ that means
+ * itself. A word before the first colon is a format: a file that is called so is written ./word. A file may be matched
+ * by one entry only.
  *
  *     jsonl:  JSON lines, a document a line
  *     text:   text, a document a file                        split=line: a document a line
@@ -33,16 +36,18 @@ typedef struct {
                                                       // that is there
     int64_t document_limit;                           // most bytes of one line, text or row of tokens
 } input_rules_t;
+input_rules_t input_rules_default(void); // "text", "id", "source | meta.pile_set_name", 1 GiB
 
 typedef struct {
     const format_t *format;
     const char *path;   // of the file; of mmidx: PREFIX.bin
     const char *second; // mmidx: PREFIX.idx; npy: the array of with=; else NULL
-    const char *name;   // path without the folder that all inputs share: documents without an id are NAME@WHERE
+    const char *name;   // path without the folder that all inputs share (one input: its last part): documents without
+                        // an id are NAME@WHERE
     const char *source; // of documents without one; "" if none was given
     int64_t bytes;      // on disk, both files
-    int64_t size;       // in units of the format (bytes of unpacked text, tokens, records, rows); -1: a compressed file
-                        // that was not measured yet
+    int64_t size;       // in units of the format (bytes of unpacked text, tokens, records, rows; files, of text that is
+                        // not cut into lines); -1: a compressed file that was not measured yet
     int64_t unit_bytes; // about how many bytes a unit is
     int32_t width;      // bytes a token in the file: 1, 2, 4 or 8
     int32_t is_signed;
@@ -64,6 +69,8 @@ typedef struct {
 /* Local. Expands the list, tells the formats, reads and checks heads and sizes; contents are read later. where: for
  * messages, as "config.ini:7: [corpus] documents". An entry that matches no file is an error. */
 int inputs_open(const char *list, const input_rules_t *rules, const char *where, inputs_t *inputs);
+/* The same for one file whose path is taken as it is; format NULL: told by name and first bytes. */
+int inputs_open_file(const char *path, const char *format, const input_rules_t *rules, inputs_t *inputs);
 void inputs_free(inputs_t *inputs); // accepts a zeroed one
 
 /* Local: the size of a compressed file, by unpacking it once (~1 GB/s zstd, ~0.3 GB/s gzip); others know it. */

@@ -1,0 +1,123 @@
+/* Lines of an input of text. See lines.h. */
+#include "text/lines.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "text/documents.h"
+#include <string.h>
+
+static int has_ending(const char *path, size_t bytes, const char *ending) {
+    size_t n = strlen(ending);
+    return bytes > n && memcmp(path + bytes - n, ending, n) == 0;
+}
+
+int lines_named(const char *path, const char *const *endings) {
+    size_t bytes = strlen(path);
+    if (has_ending(path, bytes, ".gz"))
+        bytes -= 3;
+    else if (has_ending(path, bytes, ".zst"))
+        bytes -= 4;
+    for (; *endings != NULL; endings++) {
+        if (has_ending(path, bytes, *endings)) return 1;
+    }
+    return 0;
+}
+
+int lines_check(input_t *input) {
+    zin_t *in;
+    TRY(zin_open(input->path, &in));
+    input->packing = zin_packing(in);
+    zin_close(in);
+    input->unit_bytes = 1;
+    input->size = input->packing == PACKED_NOT ? input->bytes : -1;
+    return 0;
+}
+
+int lines_open(const input_t *input, lines_t *lines) {
+    *lines = (lines_t){.input = input, .last = INT64_MAX};
+    lines->size = input->packing == PACKED_NOT ? input->bytes : input->unit_bytes == 1 ? input->size : -1;
+    TRY(zin_open(input->path, &lines->in));
+    zin_limit(lines->in, input->rules->document_limit, "; raise [corpus] document_limit");
+    return 0;
+}
+
+int lines_range(lines_t *lines, int64_t first, int64_t last) {
+    lines->last = last;
+    return zin_range(lines->in, first, last);
+}
+
+/* At the end of a range there must be as much as the range was cut from. */
+static int check_size(const lines_t *lines) {
+    int64_t least = lines->last < lines->size ? lines->last : lines->size, at = zin_position(lines->in);
+    if (at >= least) return 0;
+    return err_set("%s: ends after %lld bytes of text where there were %lld: do not change files that are being read",
+                   lines->input->path, (long long)at, (long long)lines->size);
+}
+
+static void drop_mark(const lines_t *lines, char **text, size_t *bytes) {
+    if (zin_line_start(lines->in) != 0 || *bytes < 3 || memcmp(*text, "\xEF\xBB\xBF", 3) != 0) return;
+    *text += 3;
+    *bytes -= 3;
+}
+
+int lines_next(lines_t *lines, char **line, size_t *bytes) {
+    int rc = zin_line(lines->in, line, bytes);
+    if (rc == 0) return check_size(lines);
+    if (rc < 0) return -1;
+    int ended = zin_position(lines->in) - zin_line_start(lines->in) > (int64_t)*bytes;
+    if (ended && *bytes > 0 && (*line)[*bytes - 1] == '\r') (*line)[--*bytes] = '\0';
+    drop_mark(lines, line, bytes);
+    return 1;
+}
+
+int lines_rest(lines_t *lines, char **text, size_t *bytes) {
+    TRY(zin_rest(lines->in, text, bytes));
+    TRY(check_size(lines));
+    drop_mark(lines, text, bytes);
+    return 0;
+}
+
+int lines_id(lines_t *lines, const char **id) {
+    const char *name = lines->input->name;
+    size_t need = strlen(name) + 24;
+    TRY(mem_grow(&lines->id, &lines->id_capacity, (int64_t)need, 1, "the id of a document"));
+    snprintf(lines->id, need, "%s@%lld", name, (long long)zin_line_start(lines->in));
+    *id = lines->id;
+    return 0;
+}
+
+void lines_close(lines_t *lines) {
+    zin_close(lines->in);
+    mem_free(lines->id);
+    *lines = (lines_t){0};
+}
+
+/* The start of a text on one line: what would disturb a terminal becomes a dot. */
+static void print_start(const document_t *d, FILE *out) {
+    enum { SHOWN = 60 };
+    size_t n = d->bytes < SHOWN ? d->bytes : SHOWN;
+    while (n < d->bytes && n > 0 && ((unsigned char)d->text[n] & 0xC0) == 0x80) n--; // not inside a character
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)d->text[i];
+        fputc(c < ' ' || c == 0x7F ? '.' : c, out);
+    }
+    if (n < d->bytes) fputs(" ...", out);
+}
+
+int lines_explain(const input_t *input, FILE *out) {
+    static const char *const packed[] = {"not packed", "zstd", "gzip"};
+    enum { SHOWN = 3 };
+    char bytes[NUM_TEXT];
+    documents_t *reader;
+    document_t d;
+    int rc = 1;
+    fprintf(out, "%s, %s\n", num_print_bytes(bytes, (double)input->bytes), packed[input->packing]);
+    TRY(documents_open(input, &reader));
+    for (int i = 0; i < SHOWN && (rc = documents_next(reader, &d)) == 1; i++) {
+        fprintf(out, "document %s  %s  %zu bytes  ", d.id, d.source[0] != '\0' ? d.source : "(no source)", d.bytes);
+        print_start(&d, out);
+        fputc('\n', out);
+    }
+    documents_close(reader);
+    return rc < 0 ? -1 : 0;
+}
