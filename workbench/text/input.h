@@ -51,9 +51,10 @@ typedef struct {
     int64_t unit_bytes; // about how many bytes a unit is
     int32_t width;      // bytes a token in the file: 1, 2, 4 or 8
     int32_t is_signed;
-    int64_t data;   // byte where tokens begin
-    int64_t end;    // mark between documents, -1: none
-    int64_t record; // tokens of a record or row
+    int64_t data;      // byte where tokens begin
+    int64_t end;       // mark between documents, -1: none
+    int32_t end_given; // 1: an option says what end is
+    int64_t record;    // tokens of a record or row
     int32_t by_line;
     int32_t packing; // PACKED_NOT, PACKED_ZSTD, PACKED_GZIP
     const input_rules_t *rules;
