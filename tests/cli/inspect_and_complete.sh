@@ -21,7 +21,7 @@ truncate -s -1 "$DIR/damaged/model-00002-of-00004.safetensors"
 ranks 1 inspect "$DIR/damaged"; expect 1 "model-00002-of-00004.safetensors" "truncated"; one_error
 rm "$DIR/damaged/model-00002-of-00004.safetensors"
 ranks 1 inspect "$DIR/damaged"; expect 1 "model-00002-of-00004.safetensors"; one_error
-ranks 1 inspect "$ROOT/Makefile"; expect 1 "not a file that memprobe knows"; one_error
+ranks 1 inspect "$ROOT/Makefile"; expect 1 "neither name nor first bytes tell the format"; one_error
 ranks 1 inspect "$DIR"; expect 1 "not a folder that memprobe knows"; one_error
 ranks 1 inspect "$DIR/absent"; expect 1 "no such file"; one_error
 ranks 1 inspect; expect 2 "usage"

@@ -7,16 +7,22 @@
 #include "cmd/verbs.h"
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "text/explain.h"
 #include "text/tokenizer.h"
 #include "text/tokens.h"
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 static void print_usage(FILE *out) {
     fprintf(out, "usage: memprobe inspect PATH\n"
+                 "       memprobe inspect FORMAT:PATTERN[:OPTION ...]\n"
                  "Explains a checkpoint folder, a folder of token shards, a tokenizer.json, a .safetensors file,\n"
-                 "or a stage's folder. Weights are not read, only checked for names, shapes and types.\n");
+                 "a stage's folder, or a file of a corpus: JSON lines, text, tokens of Megatron (.idx), llm.c, NumPy.\n"
+                 "Weights are not read, only checked for names, shapes and types. Tokens that do not say what they\n"
+                 "are need a format, written as in [corpus] documents: pythia:PATH, nanogpt:PATH,\n"
+                 "olmo:PATH:u16:end=50279, tokens:PATH:u32:end=0, npy:PREFIXES:with=SUFFIXES.\n");
 }
 
 static int inspect_checkpoint(const char *path) {
@@ -119,22 +125,64 @@ static int inspect_folder(const char *path) {
         path);
 }
 
+/* A file of a corpus. Many of them: the heads of all were checked, the first is looked into. */
+static int inspect_inputs(inputs_t *inputs) {
+    int64_t bytes = 0;
+    char text[NUM_TEXT];
+    for (int64_t i = 0; i < inputs->count; i++) bytes += inputs->input[i].bytes;
+    if (inputs->count > 1)
+        printf("%lld files, %s together; the heads of all are right, and this is the first:\n",
+               (long long)inputs->count, num_print_bytes(text, (double)bytes));
+    int rc = input_explain(&inputs->input[0], stdout);
+    inputs_free(inputs);
+    return rc;
+}
+
+static int inspect_input(const char *path, const char *format) {
+    input_rules_t rules = input_rules_default();
+    inputs_t inputs;
+    TRY(inputs_open_file(path, format, &rules, &inputs));
+    return inspect_inputs(&inputs);
+}
+
+static int inspect_list(const char *list) {
+    input_rules_t rules = input_rules_default();
+    inputs_t inputs;
+    TRY(inputs_open(list, &rules, "inspect", &inputs));
+    return inspect_inputs(&inputs);
+}
+
+/* JSON lines begin as a tokenizer.json does; but their first line is a whole object, and no tokenizer. */
+static int is_json_lines(const file_map_t *map, size_t start) {
+    enum { MOST = 64 << 20 };
+    size_t room = map->size - start, most = room < MOST ? room : MOST;
+    const uint8_t *end = memchr(map->data + start, '\n', most);
+    if (end == NULL && room > MOST) return 1; // a tokenizer.json of so long a line is a file of one line
+    json_t *line = json_loadb((const char *)map->data + start, end ? (size_t)(end - map->data) - start : room, 0, NULL);
+    int is_line = json_is_object(line) && !json_is_object(json_object_get(line, "model"));
+    json_decref(line);
+    return is_line;
+}
+
 static int inspect_file(const char *path) {
     file_map_t map;
     TRY(file_map(path, &map));
     size_t start = 0;
-    while (start < map.size && strchr(" \t\r\n", map.data[start]) != NULL) start++;
+    while (start < map.size && map.data[start] != 0 && strchr(" \t\r\n", map.data[start]) != NULL) start++;
     int is_object = start < map.size && map.data[start] == '{', is_safetensors = map.size > 8 && map.data[8] == '{';
+    int is_lines = is_object && is_json_lines(&map, start);
     file_unmap(&map);
+    if (is_lines) return inspect_input(path, "jsonl");
     if (is_object) return inspect_tokenizer(path);
     if (is_safetensors) return inspect_safetensors(path);
-    return err_set("%s: not a file that memprobe knows: neither a tokenizer.json nor safetensors", path);
+    return inspect_input(path, NULL);
 }
 
 static int inspect(const char *path) {
     struct stat info;
-    if (stat(path, &info) != 0) return err_set("%s: there is no such file or folder", path);
-    return S_ISDIR(info.st_mode) ? inspect_folder(path) : inspect_file(path);
+    if (stat(path, &info) == 0) return S_ISDIR(info.st_mode) ? inspect_folder(path) : inspect_file(path);
+    if (strchr(path, ':') != NULL) return inspect_list(path);
+    return err_set("%s: there is no such file or folder", path);
 }
 
 int cmd_inspect(int argc, char **argv) {

@@ -5,7 +5,8 @@
 #include "text/format.h"
 
 /* Files that nobody named are of the first format whose sniff says so. */
-const format_t *const formats[] = {&format_jsonl, &format_text, NULL};
+const format_t *const formats[] = {&format_jsonl,  &format_text,    &format_mmidx, &format_llmc,   &format_npy,
+                                   &format_pythia, &format_nanogpt, &format_olmo,  &format_tokens, NULL};
 
 struct documents {
     const format_t *format;

@@ -56,22 +56,22 @@ static int keep_source(look_t *look, const char *name) {
     return 0;
 }
 
-/* The first tokens, or the first bytes with all that would disturb a terminal as dots. */
-static char *render(const document_t *d) {
-    char text[SHOWN_TOKENS * 12 + SHOWN_BYTES];
+/* The start of a text on one line: what would disturb a terminal becomes a dot. */
+static char *render_text(const document_t *d) {
+    char text[SHOWN_BYTES + 1];
+    size_t n = d->bytes < SHOWN_BYTES ? d->bytes : SHOWN_BYTES;
+    while (n < d->bytes && n > 0 && ((unsigned char)d->text[n] & 0xC0) == 0x80) n--; // not inside a character
+    for (size_t i = 0; i < n; i++) text[i] = (unsigned char)d->text[i] < ' ' || d->text[i] == 0x7F ? '.' : d->text[i];
+    text[n] = '\0';
+    return mem_printf("%s, %zu bytes: %s%s", d->id, d->bytes, text, d->bytes > n ? " ..." : "");
+}
+
+static char *render_tokens(const document_t *d) {
+    char text[SHOWN_TOKENS * 12 + 1] = "";
     size_t used = 0;
-    text[0] = '\0';
-    if (!d->text) {
-        for (int64_t i = 0; i < d->n && i < SHOWN_TOKENS; i++)
-            used += (size_t)snprintf(text + used, sizeof text - used, " %d", d->tokens[i]);
-        return mem_printf("%s, %lld tokens:%s%s", d->id, (long long)d->n, text, d->n > SHOWN_TOKENS ? " ..." : "");
-    }
-    for (; used < d->bytes && used < SHOWN_BYTES; used++) {
-        unsigned char c = (unsigned char)d->text[used];
-        text[used] = c < ' ' || c >= 127 ? '.' : (char)c;
-    }
-    text[used] = '\0';
-    return mem_printf("%s, %zu bytes: %s%s", d->id, d->bytes, text, d->bytes > used ? " ..." : "");
+    for (int64_t i = 0; i < d->n && i < SHOWN_TOKENS; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, " %d", d->tokens[i]);
+    return mem_printf("%s, %lld tokens:%s%s", d->id, (long long)d->n, text, d->n > SHOWN_TOKENS ? " ..." : "");
 }
 
 static int add_tokens(look_t *look, const document_t *d) {
@@ -102,7 +102,7 @@ static int add(look_t *look, const document_t *d) {
     look->looked += (d->text ? n : 4 * n) + DOCUMENT_COST;
     TRY(keep_source(look, d->source));
     if (look->documents < SHOWN) {
-        look->shown[look->documents] = render(d);
+        look->shown[look->documents] = d->text ? render_text(d) : render_tokens(d);
         if (!look->shown[look->documents]) return -1;
     }
     look->documents++;
@@ -160,7 +160,8 @@ static void print_last(const look_t *look, const input_t *input, FILE *out) {
 static void print_marks(const look_t *look, const input_t *input, FILE *out) {
     int printed = 0;
     for (int m = 0; m < MARKS && input->end < 0; m++) {
-        if (look->seen[m] == 0) continue;
+        if (look->seen[m] == 0 || marks[m].token == 1 || marks[m].token == 2)
+            continue; // those are common tokens of others
         fprintf(out, "%s %d (%s) %lld times", printed++ ? "," : "  marks of known models in them: token",
                 marks[m].token, marks[m].where, (long long)look->seen[m]);
     }
@@ -214,7 +215,9 @@ int input_explain(const input_t *input, FILE *out) {
         TRY(input->format->explain(input, out));
     else
         fprintf(out, "%s\n", input->format->name);
-    fprintf(out, "  %s on disk (%lld bytes)", num_print_bytes(size, (double)input->bytes), (long long)input->bytes);
+    static const char *const packed[] = {"", ", packed by zstd", ", packed by gzip"};
+    fprintf(out, "  %s on disk (%lld bytes)%s", num_print_bytes(size, (double)input->bytes), (long long)input->bytes,
+            packed[input->packing]);
     if (input->end >= 0) fprintf(out, ", token %lld marks where documents end", (long long)input->end);
     fprintf(out, "\n");
     int rc = look_at(input, &look);

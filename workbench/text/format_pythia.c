@@ -35,7 +35,7 @@ const format_t format_pythia = {
     .help = "record=N, end=N",
     .option = option,
     .check = check,
-    .open = records_open,
+    .open = units_open_records,
     .range = token_range,
     .next = token_next,
     .close = token_close,

@@ -28,7 +28,7 @@ static int check(input_t *input) {
 }
 
 static int open_reader(const input_t *input, void **reader) {
-    return input->record > 0 ? records_open(input, reader) : marks_open(input, 0, reader);
+    return input->record > 0 ? units_open_records(input, reader) : marks_open(input, 0, reader);
 }
 
 static int explain(const input_t *input, FILE *out) {

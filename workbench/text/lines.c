@@ -2,8 +2,8 @@
 #include "text/lines.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "text/documents.h"
+#include <stdio.h>
 #include <string.h>
 
 static int has_ending(const char *path, size_t bytes, const char *ending) {
@@ -90,34 +90,4 @@ void lines_close(lines_t *lines) {
     zin_close(lines->in);
     mem_free(lines->id);
     *lines = (lines_t){0};
-}
-
-/* The start of a text on one line: what would disturb a terminal becomes a dot. */
-static void print_start(const document_t *d, FILE *out) {
-    enum { SHOWN = 60 };
-    size_t n = d->bytes < SHOWN ? d->bytes : SHOWN;
-    while (n < d->bytes && n > 0 && ((unsigned char)d->text[n] & 0xC0) == 0x80) n--; // not inside a character
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)d->text[i];
-        fputc(c < ' ' || c == 0x7F ? '.' : c, out);
-    }
-    if (n < d->bytes) fputs(" ...", out);
-}
-
-int lines_explain(const input_t *input, FILE *out) {
-    static const char *const packed[] = {"not packed", "zstd", "gzip"};
-    enum { SHOWN = 3 };
-    char bytes[NUM_TEXT];
-    documents_t *reader;
-    document_t d;
-    int rc = 1;
-    fprintf(out, "%s, %s\n", num_print_bytes(bytes, (double)input->bytes), packed[input->packing]);
-    TRY(documents_open(input, &reader));
-    for (int i = 0; i < SHOWN && (rc = documents_next(reader, &d)) == 1; i++) {
-        fprintf(out, "document %s  %s  %zu bytes  ", d.id, d.source[0] != '\0' ? d.source : "(no source)", d.bytes);
-        print_start(&d, out);
-        fputc('\n', out);
-    }
-    documents_close(reader);
-    return rc < 0 ? -1 : 0;
 }

@@ -5,7 +5,6 @@
 #include "text/input.h"
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 typedef struct {
     const input_t *input;
@@ -27,7 +26,5 @@ int lines_next(lines_t *lines, char **line, size_t *bytes);
 int lines_rest(lines_t *lines, char **text, size_t *bytes); // all of it, CRs too
 int lines_id(lines_t *lines, const char **id);              // of the line last returned: NAME@OFFSET
 void lines_close(lines_t *lines);                           // accepts a zeroed one
-
-int lines_explain(const input_t *input, FILE *out); // sizes, and the first documents
 
 #endif

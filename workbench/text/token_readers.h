@@ -49,6 +49,6 @@ int units_open(const input_t *input, int64_t count, units_load_t *load, void *ow
 int units_room(units_t *units, int64_t unit, int64_t n, int32_t **tokens); // refuses more than the limit
 
 /* Records of input->record tokens from input->data on. */
-int records_open(const input_t *input, void **reader);
+int units_open_records(const input_t *input, void **reader);
 
 #endif

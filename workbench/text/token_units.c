@@ -117,7 +117,7 @@ static void release_records(void *own) {
     mem_free(r);
 }
 
-int records_open(const input_t *input, void **reader) {
+int units_open_records(const input_t *input, void **reader) {
     records_t *r = mem_new(1, sizeof *r, "reader of records");
     if (!r) return -1;
     r->record = input->record;
