@@ -408,6 +408,11 @@ static void test_round_trip_of_random_bytes(void **state) {
 #define MODEL                 "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
 #define TOKEN(id, text, more) "{\"id\":" #id ",\"content\":\"" text "\",\"normalized\":false" more "}"
 
+#define DIGITS                "{\"type\":\"Digits\",\"individual_digits\":true}"
+#define SPLIT(regex, behavior, invert)                                                                                 \
+    "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" regex "\"},\"behavior\":\"" behavior "\",\"invert\":" invert "}"
+#define SEQUENCE(parts) "\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" parts "]}"
+
 /* Files that differ in one thing from a good one, and what the message must say. */
 static const struct {
     const char *json, *message;
@@ -423,10 +428,21 @@ static const struct {
     {"{\"normalizer\":{\"type\":\"NFC\",\"x\":1}," PIPELINE "," MODEL "}", "\"x\""},
     {"{\"decoder\":{\"type\":\"ByteLevel\"}," MODEL "}", "pre_tokenizer type null"},
     {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "pre_tokenizer type Metaspace"},
-    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}," MODEL "}", "add_prefix_space"},
-    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}," MODEL "}",
-     "use_regex"},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"}," MODEL "}", "add_prefix_space"},
+    {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":1}," MODEL "}", "use_regex"},
     {"{\"post_processor\":{\"type\":\"TemplateProcessing\"}," PIPELINE "," MODEL "}", "TemplateProcessing"},
+    {"{\"post_processor\":{\"type\":\"Odd\"}," PIPELINE "," MODEL "}", "post_processor type Odd"},
+    {"{" SEQUENCE(DIGITS) "," MODEL "}", "without ByteLevel"},
+    {"{" SEQUENCE(DIGITS ",{\"type\":\"ByteLevel\",\"add_prefix_space\":true}") "," MODEL "}",
+     "add_prefix_space after"},
+    {"{" SEQUENCE("{\"type\":\"ByteLevel\",\"add_prefix_space\":false}," DIGITS) "," MODEL "}",
+     "Digits after ByteLevel"},
+    {"{" SEQUENCE(DIGITS "," DIGITS "," DIGITS "," DIGITS "," DIGITS) "," MODEL "}", "more than 4"},
+    {"{" SEQUENCE(SPLIT("\\\\w+", "Isolated", "false")) "," MODEL "}", "pattern \\w+ is not supported"},
+    {"{" SEQUENCE(SPLIT("x", "Removed", "false")) "," MODEL "}", "behavior Removed"},
+    {"{" SEQUENCE(SPLIT("x", "MergedWithNext", "true")) "," MODEL "}", "behavior MergedWithNext and invert"},
+    {"{" SEQUENCE("{\"type\":\"Split\",\"pattern\":{\"String\":\"x\"},\"behavior\":\"Isolated\"}") "," MODEL "}",
+     "other than a Regex"},
     {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"decoder\":null," MODEL "}",
      "decoder type null"},
     {"{" PIPELINE ",\"model\":{\"type\":\"Unigram\"}}", "model type Unigram"},
@@ -454,13 +470,16 @@ static const struct {
     {"{" PIPELINE "," MODEL ",\"added_tokens\":{}}", "not a list"},
     {"{" PIPELINE "," MODEL ",\"added_tokens\":[3]}", "added token 0"},
     {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "", "") "]}", "no content"},
-    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", ",\"lstrip\":true") "]}", "lstrip"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", ",\"single_word\":true") "]}", "single_word"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(4, "x", "") "," TOKEN(3, "y", "") "]}", "would give it 3"},
     {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", ",\"odd\":true") "]}", "\"odd\""},
     {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(4, "x", "") "]}", "id 4"},
     {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(1, "x", "") "]}", "same id 1"},
     {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "ab", "") "]}", "2 in vocab"},
-    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(2, "ab", "") "," TOKEN(4, "x", "") "]}", "no token has id 3"},
-    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", "") "," TOKEN(3, "x", "") "]}", "same text"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(2, "ab", "") "," TOKEN(4, "x", "") "]}", "would give it 3"},
+    {"{" PIPELINE ",\"model\":{\"vocab\":{\"a\":0,\"b\":2},\"merges\":[]},\"added_tokens\":[" TOKEN(2, "b", "") "]}",
+     "no token has id 1"},
+    {"{" PIPELINE "," MODEL ",\"added_tokens\":[" TOKEN(3, "x", "") "," TOKEN(3, "x", "") "]}", "would give it 4"},
     {"{" PIPELINE "," MODEL ",\"added_tokens\":[{\"id\":3,\"content\":\"x\"}]}", "normalized"},
 };
 

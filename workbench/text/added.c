@@ -3,22 +3,33 @@
 #include "text/added.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 
-int added_put(added_t *added, const uint8_t *text, size_t bytes, int32_t id) {
+static void set_pair(uint64_t *set, uint8_t a, uint8_t b) {
+    uint32_t pair = (uint32_t)a << 8 | b;
+    set[pair / 64] |= (uint64_t)1 << pair % 64;
+}
+
+int added_put(added_t *added, const added_token_t *token) {
+    const uint8_t *text = token->text;
+    size_t bytes = token->bytes;
     TRY(mem_grow(&added->token, &added->capacity, added->n + 1, sizeof *added->token, "added tokens"));
     uint8_t *copy = mem_new((int64_t)bytes, 1, "added token");
     if (!copy) return -1;
     memcpy(copy, text, bytes);
-    added->token[added->n++] = (added_token_t){copy, bytes, id};
+    added->token[added->n] = *token;
+    added->token[added->n++].text = copy;
     added->first[text[0]] = 1;
     if (bytes == 1) {
         added->single[text[0]] = 1;
     } else {
-        uint32_t pair = (uint32_t)text[0] << 8 | text[1];
-        added->pair[pair / 64] |= (uint64_t)1 << pair % 64;
+        set_pair(added->pair, text[0], text[1]);
     }
+    for (size_t i = 1; i < bytes; i++) set_pair(added->inside, text[i - 1], text[i]);
+    if (token->rstrip) set_pair(added->inside, text[bytes - 1], ' '); // no other white space begins a piece of text
     return 0;
 }
 
@@ -73,9 +84,7 @@ static const added_token_t *longest_at(const added_t *added, const uint8_t *text
     return found;
 }
 
-int added_find(const added_t *added, const uint8_t *text, size_t at, size_t bytes, size_t *start, size_t *end,
-               int32_t *id) {
-    if (added->n == 0) return 0;
+static const added_token_t *find(const added_t *added, const uint8_t *text, size_t at, size_t bytes, size_t *start) {
     for (; at < bytes; at++) {
         if (!added->first[text[at]]) continue;
         if (!added->single[text[at]]) {
@@ -86,9 +95,49 @@ int added_find(const added_t *added, const uint8_t *text, size_t at, size_t byte
         const added_token_t *t = longest_at(added, text + at, bytes - at);
         if (!t) continue;
         *start = at;
-        *end = at + t->bytes;
-        *id = t->id;
-        return 1;
+        return t;
     }
-    return 0;
+    return NULL;
+}
+
+static int is_white(int32_t code) {
+    if (code < 0x80) return code == ' ' || (code >= '\t' && code <= '\r');
+    return unicode_class(code) == UNICODE_SPACE;
+}
+
+/* Start of the white space that ends at `end`, no further back than `least`. */
+static size_t white_before(const uint8_t *text, size_t least, size_t end) {
+    for (;;) {
+        size_t at = end;
+        int32_t code;
+        while (at > least && end - at < 4) {
+            at--;
+            if ((text[at] & 0xC0) != 0x80) break;
+        }
+        if (at == end || at + utf8_next(text, at, end, &code) != end || !is_white(code)) return end;
+        end = at;
+    }
+}
+
+static size_t white_after(const uint8_t *text, size_t at, size_t bytes) {
+    int32_t code;
+    for (size_t n; at < bytes; at += n) {
+        n = utf8_next(text, at, bytes, &code);
+        if (!is_white(code)) break;
+    }
+    return at;
+}
+
+int added_next(const added_t *added, const uint8_t *text, size_t bytes, added_walk_t *walk, size_t *before,
+               int32_t *id) {
+    size_t start;
+    if (added->n == 0) return 0;
+    const added_token_t *token = find(added, text, walk->search, bytes, &start);
+    if (!token) return 0;
+    *id = token->id;
+    walk->search = start + token->bytes;
+    if (start < walk->taken) start = walk->taken;
+    *before = token->lstrip ? white_before(text, walk->taken, start) : start;
+    walk->taken = token->rstrip ? white_after(text, walk->search, bytes) : walk->search;
+    return 1;
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/pairmap.h"
+#include "text/wholes.h"
 #include <assert.h>
 #include <string.h>
 
@@ -41,6 +42,7 @@ struct bpe {
     pairmap_t ranks;
     int32_t *merged; // (merges) the token that a merge makes
     int64_t merges, merges_capacity;
+    wholes_t wholes;
     cached_t *cache;
     symbol_t *symbol; // of long words
     int64_t symbols;
@@ -63,6 +65,7 @@ bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected) {
 void bpe_free(bpe_t *bpe) {
     if (!bpe) return;
     pairmap_free(&bpe->ranks);
+    wholes_free(&bpe->wholes);
     mem_free(bpe->merged);
     mem_free(bpe->cache);
     mem_free(bpe->symbol);
@@ -79,6 +82,10 @@ int bpe_add_merge(bpe_t *bpe, int32_t left, int32_t right, int32_t id, int64_t *
     TRY(pairmap_put(&bpe->ranks, key, bpe->merges));
     bpe->merged[bpe->merges++] = id;
     return 0;
+}
+
+int bpe_add_whole(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t id) {
+    return wholes_put(&bpe->wholes, word, bytes, id);
 }
 
 static inline int32_t rank_of(const bpe_t *bpe, int32_t left, int32_t right) {
@@ -203,6 +210,12 @@ static inline uint64_t cache_home(const uint64_t key[4], size_t bytes) {
 }
 
 static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
+    int32_t whole = wholes_get(&bpe->wholes, word, bytes);
+    if (whole >= 0) {
+        ids[0] = whole;
+        *n = 1;
+        return 0;
+    }
     for (size_t i = 0; i < bytes; i++) {
         ids[i] = bpe->byte_id[word[i]];
         if (ids[i] < 0) return err_set("the vocabulary has no token for the byte 0x%02X", word[i]);

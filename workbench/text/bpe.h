@@ -16,6 +16,9 @@ void bpe_free(bpe_t *bpe); // accepts NULL
  * earlier merge of the same pair, which is then left as it is, or to -1. */
 int bpe_add_merge(bpe_t *bpe, int32_t left, int32_t right, int32_t id, int64_t *again);
 
+/* A word that is these bytes is this token, whatever the merges would make of it (ignore_merges of tokenizer.json). */
+int bpe_add_whole(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t id);
+
 /* The ids of one word (bytes > 0); ids has room for `bytes` of them; *n is how many there are. */
 int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n);
 

@@ -1,10 +1,7 @@
-/* Encode and decode. The way of a text, as in the library `tokenizers`: added tokens that want the text as it is are
- * cut out; the pieces between them are normalized; added tokens that want normalized text are cut out; the pieces left
- * are split into pre-tokens; BPE turns each into ids. */
+/* What a tokenizer knows of itself, and decoding. */
 #include "text/tokenizer.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "text/pretoken.h"
 #include "text/tokenizer_private.h"
 #include <string.h>
 
@@ -16,6 +13,8 @@ void tokenizer_free(tokenizer_t *t) {
     added_free(&t->exact);
     added_free(&t->normalized);
     nfc_free(&t->nfc);
+    mem_free(t->prefixed);
+    mem_free(t->run);
     mem_free(t);
 }
 
@@ -27,57 +26,13 @@ int32_t tokenizer_end(const tokenizer_t *t) {
     return t->end;
 }
 
-/* A mem_grow array of ids that is being appended to. */
-typedef struct {
-    int32_t **ids;
-    int64_t *n, *capacity;
-} id_list_t;
-
-static inline int id_list_room(id_list_t out, int64_t more) {
-    if (*out.n + more <= *out.capacity) return 0;
-    return mem_grow(out.ids, out.capacity, *out.n + more, sizeof **out.ids, "token ids");
-}
-
-static int encode_words(tokenizer_t *t, const uint8_t *text, size_t bytes, id_list_t out) {
-    for (size_t at = 0, end; at < bytes; at = end) {
-        int64_t n;
-        end = pretoken_end(text, at, bytes);
-        TRY(id_list_room(out, (int64_t)(end - at)));
-        TRY(bpe_encode(t->bpe, text + at, end - at, *out.ids + *out.n, &n));
-        *out.n += n;
+int32_t tokenizer_find(const tokenizer_t *t, const char *text) {
+    int64_t bytes = (int64_t)strlen(text);
+    for (int32_t id = 0; id < t->vocab; id++) {
+        if (t->offset[id + 1] - t->offset[id] == bytes && memcmp(t->bytes + t->offset[id], text, (size_t)bytes) == 0)
+            return id;
     }
-    return 0;
-}
-
-static int encode_normalized(tokenizer_t *t, const uint8_t *text, size_t bytes, id_list_t out) {
-    size_t at = 0, start, end;
-    int32_t id;
-    while (added_find(&t->normalized, text, at, bytes, &start, &end, &id)) {
-        TRY(encode_words(t, text + at, start - at, out));
-        TRY(id_list_room(out, 1));
-        (*out.ids)[(*out.n)++] = id;
-        at = end;
-    }
-    return encode_words(t, text + at, bytes - at, out);
-}
-
-static int encode_piece(tokenizer_t *t, const uint8_t *text, size_t bytes, id_list_t out) {
-    if (t->pipeline.is_nfc) TRY(nfc_normalize(&t->nfc, text, bytes, &text, &bytes));
-    return encode_normalized(t, text, bytes, out);
-}
-
-int tokenizer_encode(tokenizer_t *t, const char *text, size_t bytes, int32_t **ids, int64_t *n, int64_t *capacity) {
-    const uint8_t *data = (const uint8_t *)text;
-    id_list_t out = {ids, n, capacity};
-    size_t at = 0, start, end;
-    int32_t id;
-    while (added_find(&t->exact, data, at, bytes, &start, &end, &id)) {
-        TRY(encode_piece(t, data + at, start - at, out));
-        TRY(id_list_room(out, 1));
-        (*out.ids)[(*out.n)++] = id;
-        at = end;
-    }
-    return encode_piece(t, data + at, bytes - at, out);
+    return -1;
 }
 
 int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes) {

@@ -2,9 +2,10 @@
  * library `tokenizers` gives with add_special_tokens=False, for the features accepted; a feature we lack is named and
  * refused.
  *
- * Accepted: model BPE with merges as "a b" or ["a", "b"], without dropout, unk_token, prefix, suffix, byte_fallback and
- * ignore_merges; pre_tokenizer ByteLevel with its regex and without a prefix space; normalizer null or NFC;
- * post_processor null or ByteLevel; decoder ByteLevel; added tokens without single_word, lstrip and rstrip.
+ * Accepted: model BPE with merges as "a b" or ["a", "b"], without dropout, unk_token, prefix, suffix and byte_fallback;
+ * pre_tokenizer ByteLevel, after any number of Digits and of Splits by a known pattern (text/pretoken.h);
+ * normalizer null or NFC; decoder ByteLevel; added tokens without single_word. Post-processors are looked at and set
+ * aside: they add special tokens, and none are added here.
  *
  * Differences from the library, none for valid text and a vocabulary of all bytes. Text that is not valid UTF-8, which
  * it cannot take, is encoded as the bytes it is; each such byte is a character that is neither letter, number nor
@@ -23,14 +24,17 @@ int tokenizer_load(const char *path, tokenizer_t **tokenizer);
 void tokenizer_free(tokenizer_t *tokenizer); // accepts NULL
 
 int32_t tokenizer_vocab(const tokenizer_t *t); // ids are 0 .. vocab-1
-int32_t tokenizer_end(const tokenizer_t *t);   // id of <|endoftext|>, -1 if it has none
+/* The token that ends documents: the first of <|endoftext|>, <|end_of_text|>, </s> and <eos> that the vocabulary has,
+ * -1 if it has none of them. */
+int32_t tokenizer_end(const tokenizer_t *t);
+int32_t tokenizer_find(const tokenizer_t *t, const char *text); // id of the token with that text, -1 if there is none
 
 /* Appends the ids of text (UTF-8, bytes long) to *ids (mem_grow array). Special tokens written out in the text become
  * their ids, as in the library. Linear time but for O(n log n) in the length of a word. Changes the cache in t only:
  * one thread a tokenizer. */
 int tokenizer_encode(tokenizer_t *t, const char *text, size_t bytes, int32_t **ids, int64_t *n, int64_t *capacity);
-/* The same ids in runs, in order, through emit, in memory that does not grow with the text; a run that emit refuses
- * (-1) ends it. */
+/* The same ids in runs, in order, through emit, in memory that grows with the longest word and not with the text; a run
+ * that emit refuses (-1) ends it. emit must not encode with t. */
 typedef int (*tokenizer_emit_t)(void *user, const int32_t *ids, int64_t n);
 int tokenizer_encode_each(tokenizer_t *t, const char *text, size_t bytes, tokenizer_emit_t emit, void *user);
 /* Text of n ids, NUL-terminated, *bytes long; mem_free. An id out of range is an error. */

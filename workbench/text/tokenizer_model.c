@@ -11,8 +11,9 @@ enum { MOST_IDS = 1 << 24 }; // far above any vocabulary; bounds what a hostile 
 typedef struct {
     tokenizer_t *t;
     const json_t *vocab, *merges, *added;
-    const char **text; // (limit) by id; NULL: not given yet
-    int32_t limit;     // no id can reach it unless there are holes
+    const char **text;  // (limit) by id; NULL: not given yet
+    int32_t limit;      // no id can reach it unless there are holes
+    int32_t next_added; // id of the next added token that the vocabulary does not have
 } loader_t;
 
 static int check_model(const json_t *model, loader_t *l) {
@@ -30,7 +31,6 @@ static int check_model(const json_t *model, loader_t *l) {
     TRY(json_check_unset(model, "model", "continuing_subword_prefix"));
     TRY(json_check_unset(model, "model", "end_of_word_suffix"));
     TRY(json_check_false(model, "model", "byte_fallback"));
-    TRY(json_check_false(model, "model", "ignore_merges"));
     l->vocab = json_object_get(model, "vocab");
     l->merges = json_object_get(model, "merges");
     if (!json_is_object(l->vocab)) return err_set("model: vocab is missing or is not an object");
@@ -126,7 +126,42 @@ static int read_merges(loader_t *l) {
     return 0;
 }
 
+/* With ignore_merges a word that the vocabulary has is that token. Tokens with characters outside the byte alphabet are
+ * no words of any text. */
+static int read_wholes(loader_t *l) {
+    const char *token;
+    json_t *id;
+    json_object_foreach((json_t *)l->vocab, token, id) {
+        size_t length = strlen(token), bytes;
+        char *written = mem_new(2 * (int64_t)length + 1, 1, "token");
+        uint8_t *word = mem_new((int64_t)length, 1, "token");
+        int rc = written && word ? 0 : -1;
+        if (rc == 0) {
+            bytes = bytelevel_decode(token, length, word);
+            written[bytelevel_encode(word, bytes, written)] = '\0';
+            if (strcmp(written, token) == 0) {
+                rc = bpe_add_whole(l->t->bpe, word, bytes, (int32_t)json_integer_value(id));
+            }
+        }
+        mem_free(written);
+        mem_free(word);
+        TRY(rc);
+    }
+    return 0;
+}
+
 /* --- added tokens ------------------------------------------------------------------------------------------------ */
+
+/* The library goes by the order of added tokens: one that the model's vocabulary does not have gets the next id. */
+static int check_added_id(loader_t *l, const char *text, const json_t *id_value) {
+    TRY(put_text(l, text, id_value, "added_tokens"));
+    int32_t id = (int32_t)json_integer_value(id_value), known = id_of(l, text);
+    if (known >= 0 && known != id) return err_set("\"%.80s\" has id %d here, but %d in vocab", text, id, known);
+    if (known < 0 && id != l->next_added++) {
+        return err_set("\"%.80s\" has id %d, but the library would give it %d", text, id, l->next_added - 1);
+    }
+    return 0;
+}
 
 static int read_one_added(loader_t *l, const json_t *token) {
     static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
@@ -136,21 +171,23 @@ static int read_one_added(loader_t *l, const json_t *token) {
     const char *text = json_string_value(content);
     TRY(json_check_keys(token, text, keys));
     TRY(json_check_false(token, text, "single_word"));
-    TRY(json_check_false(token, text, "lstrip"));
-    TRY(json_check_false(token, text, "rstrip"));
     if (!json_is_boolean(normalized)) return err_set("\"%.80s\" does not say whether it is normalized", text);
-    TRY(put_text(l, text, json_object_get(token, "id"), "added_tokens"));
-    int32_t id = (int32_t)json_integer_value(json_object_get(token, "id")), known = id_of(l, text);
-    if (known >= 0 && known != id) return err_set("\"%.80s\" has id %d here, but %d in vocab", text, id, known);
+    TRY(check_added_id(l, text, json_object_get(token, "id")));
 
     const uint8_t *bytes = (const uint8_t *)text;
     size_t length = json_string_length(content);
-    if (!json_is_true(normalized)) return added_put(&l->t->exact, bytes, length, id);
-    if (l->t->pipeline.is_nfc) TRY(nfc_normalize(&l->t->nfc, bytes, length, &bytes, &length));
-    return added_put(&l->t->normalized, bytes, length, id);
+    int is_normalized = json_is_true(normalized);
+    if (is_normalized && l->t->pipeline.is_nfc) TRY(nfc_normalize(&l->t->nfc, bytes, length, &bytes, &length));
+    added_token_t added = {.text = (uint8_t *)bytes,
+                           .bytes = length,
+                           .id = (int32_t)json_integer_value(json_object_get(token, "id")),
+                           .lstrip = json_is_true(json_object_get(token, "lstrip")),
+                           .rstrip = json_is_true(json_object_get(token, "rstrip"))};
+    return added_put(is_normalized ? &l->t->normalized : &l->t->exact, &added);
 }
 
 static int read_added(loader_t *l) {
+    l->next_added = (int32_t)json_object_size(l->vocab);
     for (size_t i = 0; i < json_array_size(l->added); i++) {
         if (read_one_added(l, json_array_get(l->added, i)) != 0) return err_context("added token %zu", i);
     }
@@ -173,11 +210,9 @@ static int fill_texts(loader_t *l) {
     t->bytes = mem_new(total, 1, "token texts");
     t->offset = mem_new((int64_t)t->vocab + 1, sizeof *t->offset, "token texts");
     if (!t->bytes || !t->offset) return -1;
-    t->end = -1;
     for (int32_t id = 0; id < t->vocab; id++) {
         const char *text = l->text[id];
         t->offset[id + 1] = t->offset[id] + (int64_t)bytelevel_decode(text, strlen(text), t->bytes + t->offset[id]);
-        if (strcmp(text, "<|endoftext|>") == 0) t->end = id;
     }
     return 0;
 }
@@ -188,8 +223,13 @@ static int read_tables(const json_t *root, loader_t *l) {
     if (!json_is_unset(l->added) && !json_is_array(l->added)) return err_set("added_tokens is not a list");
     TRY(read_vocab(l));
     TRY(read_merges(l));
+    if (json_is_true(json_object_get(json_object_get(root, "model"), "ignore_merges"))) TRY(read_wholes(l));
     TRY(read_added(l));
-    return fill_texts(l);
+    TRY(fill_texts(l));
+    static const char *const end[] = {"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"};
+    l->t->end = -1;
+    for (size_t i = 0; i < sizeof end / sizeof *end && l->t->end < 0; i++) l->t->end = tokenizer_find(l->t, end[i]);
+    return 0;
 }
 
 int tokenizer_read_model(const json_t *root, tokenizer_t *t) {

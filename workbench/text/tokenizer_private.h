@@ -5,11 +5,18 @@
 #include "text/added.h"
 #include "text/bpe.h"
 #include "text/nfc.h"
+#include "text/pretoken.h"
 #include "text/tokenizer.h"
 
-/* What is done to a text before the model sees it, and to ids after. */
+enum { MOST_RULES = 4 };
+
+/* What is done to a text before the model sees it. */
 typedef struct {
-    int is_nfc; // normalizer NFC; else none
+    int is_nfc;           // normalizer NFC; else none
+    int is_byte_level;    // pre_tokenizer ByteLevel: the model sees bytes
+    int add_prefix_space; // a piece that does not start with a blank gets one
+    int32_t rules;        // pre-tokens: text is split by the first rule, each part by the next
+    pretoken_rule_t rule[MOST_RULES];
 } pipeline_t;
 
 struct tokenizer {
@@ -19,7 +26,12 @@ struct tokenizer {
     int64_t *offset; // (vocab + 1) into bytes
     bpe_t *bpe;
     added_t exact, normalized; // added tokens looked for before and after normalization
+    // scratch of encoding
     nfc_t nfc;
+    uint8_t *prefixed;
+    int64_t prefixed_capacity;
+    int32_t *run; // ids not yet handed on
+    int64_t run_capacity;
 };
 
 /* As tokenizer_load, from the bytes of a tokenizer.json. */

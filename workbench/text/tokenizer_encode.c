@@ -1,0 +1,152 @@
+/* Encoding. The way of a text, as in the library `tokenizers`: added tokens that want the text as it is are cut out;
+ * the pieces between them are normalized; added tokens that want normalized text are cut out; the pieces left are split
+ * into pre-tokens; BPE turns each into ids. Where a piece must be copied on the way it is dealt with in blocks, so that
+ * memory grows with the longest word and not with the text; where not, words are read where they stand. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "text/pretoken.h"
+#include "text/tokenizer_private.h"
+#include "text/unicode.h"
+#include "text/utf8.h"
+#include <string.h>
+
+enum {
+    BLOCK = 1 << 16, // bytes of text normalized at a time, more where there is no place to cut
+    RUN = 1 << 14,   // ids handed on at a time, more for a longer word
+};
+
+typedef struct {
+    tokenizer_t *t;
+    tokenizer_emit_t emit;
+    void *user;
+    int64_t n;    // ids in t->run
+    int is_fresh; // what comes next starts a piece, which add_prefix_space asks for
+} encoder_t;
+
+static int flush(encoder_t *e) {
+    int64_t n = e->n;
+    e->n = 0;
+    return n > 0 ? e->emit(e->user, e->t->run, n) : 0;
+}
+
+/* Room for that many more ids. */
+static inline int make_room(encoder_t *e, int64_t more) {
+    if (e->n + more <= e->t->run_capacity) return 0;
+    TRY(flush(e));
+    if (more <= e->t->run_capacity) return 0;
+    return mem_grow(&e->t->run, &e->t->run_capacity, more < RUN ? RUN : more, sizeof *e->t->run, "token ids");
+}
+
+static int encode_token(encoder_t *e, int32_t id) {
+    TRY(make_room(e, 1));
+    e->t->run[e->n++] = id;
+    e->is_fresh = 1;
+    return 0;
+}
+
+static int encode_word(encoder_t *e, const uint8_t *word, size_t bytes) {
+    int64_t n;
+    TRY(make_room(e, (int64_t)bytes));
+    TRY(bpe_encode(e->t->bpe, word, bytes, e->t->run + e->n, &n));
+    e->n += n;
+    return 0;
+}
+
+/* Splits text by the first rule, each part by the next, and so on; what the last one gives are words. */
+static int encode_split(encoder_t *e, const uint8_t *text, size_t bytes, const pretoken_rule_t *rule, int32_t rules) {
+    if (rules == 0) return encode_word(e, text, bytes);
+    for (size_t at = 0, end; at < bytes; at = end) {
+        end = pretoken_rule_end(*rule, text, at, bytes);
+        if (rules == 1) {
+            TRY(encode_word(e, text + at, end - at));
+        } else {
+            TRY(encode_split(e, text + at, end - at, rule + 1, rules - 1));
+        }
+    }
+    return 0;
+}
+
+/* Text without added tokens; a whole piece of it, or the next part of one. */
+static int encode_words(encoder_t *e, const uint8_t *text, size_t bytes) {
+    tokenizer_t *t = e->t;
+    if (bytes == 0) return 0;
+    int needs_space = e->is_fresh && t->pipeline.add_prefix_space && text[0] != ' ';
+    e->is_fresh = 0;
+    if (!needs_space) return encode_split(e, text, bytes, t->pipeline.rule, t->pipeline.rules);
+    TRY(mem_grow(&t->prefixed, &t->prefixed_capacity, (int64_t)bytes + 1, 1, "text with a space in front"));
+    t->prefixed[0] = ' ';
+    memcpy(t->prefixed + 1, text, bytes);
+    return encode_split(e, t->prefixed, bytes + 1, t->pipeline.rule, t->pipeline.rules);
+}
+
+static int encode_normalized(encoder_t *e, const uint8_t *text, size_t bytes) {
+    added_walk_t walk = {0};
+    size_t from = 0, before;
+    for (int32_t id; added_next(&e->t->normalized, text, bytes, &walk, &before, &id); from = walk.taken) {
+        TRY(encode_words(e, text + from, before - from));
+        TRY(encode_token(e, id));
+    }
+    return encode_words(e, text + from, bytes - from);
+}
+
+/* The first place after `from` where a piece may be cut in two that are encoded apart with the same result; `bytes` if
+ * there is none. The character behind such a place, and that before it, is one that NFC leaves alone whatever stands
+ * beside it (any in ASCII is), so nothing composes or moves across; pre-tokens end there by every rule; and no added
+ * token holds the two bytes that meet there. */
+static size_t find_cut(const tokenizer_t *t, const uint8_t *text, size_t from, size_t bytes) {
+    while (from < bytes && (text[from] & 0xC0) == 0x80) from++; // to where a character may begin
+    int32_t before = -1, after;
+    for (size_t at = from; at < bytes; before = after) {
+        size_t n = utf8_next(text, at, bytes, &after);
+        if (before >= 0 && after >= 0 && pretoken_is_border(before, after) && unicode_is_inert(before) &&
+            unicode_is_inert(after) && !added_may_lie_across(&t->normalized, text[at - 1], text[at])) {
+            return at;
+        }
+        at += n;
+    }
+    return bytes;
+}
+
+/* A piece between two added tokens of the text as it is. */
+static int encode_piece(encoder_t *e, const uint8_t *text, size_t bytes) {
+    tokenizer_t *t = e->t;
+    if (!t->pipeline.is_nfc && !t->pipeline.add_prefix_space) return encode_normalized(e, text, bytes);
+    for (size_t at = 0, end; at < bytes; at = end) {
+        end = bytes - at <= BLOCK ? bytes : find_cut(t, text, at + BLOCK, bytes);
+        const uint8_t *block = text + at;
+        size_t block_bytes = end - at;
+        if (t->pipeline.is_nfc) TRY(nfc_normalize(&t->nfc, block, block_bytes, &block, &block_bytes));
+        TRY(encode_normalized(e, block, block_bytes));
+    }
+    return 0;
+}
+
+int tokenizer_encode_each(tokenizer_t *t, const char *text, size_t bytes, tokenizer_emit_t emit, void *user) {
+    const uint8_t *data = (const uint8_t *)text;
+    encoder_t e = {.t = t, .emit = emit, .user = user, .is_fresh = 1};
+    added_walk_t walk = {0};
+    size_t from = 0, before;
+    for (int32_t id; added_next(&t->exact, data, bytes, &walk, &before, &id); from = walk.taken) {
+        TRY(encode_piece(&e, data + from, before - from));
+        TRY(encode_token(&e, id));
+    }
+    TRY(encode_piece(&e, data + from, bytes - from));
+    return flush(&e);
+}
+
+typedef struct {
+    int32_t **ids;
+    int64_t *n, *capacity;
+} id_list_t;
+
+static int append_ids(void *user, const int32_t *ids, int64_t n) {
+    const id_list_t *list = user;
+    TRY(mem_grow(list->ids, list->capacity, *list->n + n, sizeof **list->ids, "token ids"));
+    memcpy(*list->ids + *list->n, ids, (size_t)n * sizeof *ids);
+    *list->n += n;
+    return 0;
+}
+
+int tokenizer_encode(tokenizer_t *t, const char *text, size_t bytes, int32_t **ids, int64_t *n, int64_t *capacity) {
+    return tokenizer_encode_each(t, text, bytes, append_ids, &(id_list_t){ids, n, capacity});
+}
