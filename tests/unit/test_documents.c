@@ -106,20 +106,18 @@ static void test_damage(void **state) {
         {"[1]", "not a JSON object"},
         {"\"text\"", "not a JSON object"},
         {"{\"text\":\"a\"", "not a JSON object"},
-        {"{\"text\":\"a\"} x", "end of file expected"},
+        {"{\"text\":\"a\"} x", "column 14: text behind the object"},
         {"\xef\xbb\xbf{\"text\":\"a\"}", "not a JSON object"}, // a byte order mark inside a file
         {"{\"id\":\"a\"}", "there is no \"text\""},
         {"{\"text\":1}", "\"text\" is not text"},
-        {"{\"text\":null}", "\"text\" is not text"},
+        {"{\"text\":null}", "there is no \"text\""},
         {"{\"text\":\"a\",\"text\":\"b\"}", "duplicate"},
         {"{\"text\":\"a\",\"id\":\"1\",\"id\":\"2\"}", "duplicate"},
-        {"{\"text\":\"\xff\"}", "unable to decode byte 0x"},
-        {"{\"text\":\"\xed\xa0\x80\"}", "unable to decode byte 0x"},
-        {"{\"text\":\"\\ud800\"}", "invalid Unicode"},
-        {"{\"text\":\"a\",\"n\":123456789012345678901234567890}", "too big integer"},
-        {"{\"text\":\"a\",\"n\":1e999}", "real number overflow"},
-        {"{\"text\":\"a\",\"n\":NaN}", "invalid token"},
-        {"{\"text\":\"a\",\"id\":1.5}", "\"id\" is not text"},
+        {"{\"text\":\"\xff\"}", "column 10: bytes that are not UTF-8"},
+        {"{\"text\":\"\xed\xa0\x80\"}", "column 10: bytes that are not UTF-8"},
+        {"{\"text\":\"\\ud800\"}", "column 10: half a surrogate pair"},
+        {"{\"text\":\"a\",\"n\":NaN}", "no value of JSON"},
+        {"{\"text\":\"a\",\"id\":1.5}", "\"id\" is neither text nor an integer"},
         {"{\"text\":\"a\",\"id\":\"\"}", "\"id\" is empty"},
         {"{\"text\":\"a\",\"id\":\"x\\u0000y\"}", "\"id\" holds a NUL"},
         {"{\"text\":\"a\",\"source\":[]}", "\"source\" is not text"},
@@ -150,7 +148,7 @@ static void test_deep_nesting(void **state) {
     memset(line + 16, '[', DEPTH);
     documents_t *reader = open_text(line, 16 + DEPTH);
     assert_int_equal(documents_next(reader, &d), -1);
-    assert_non_null(strstr(err_text(), "depth"));
+    assert_non_null(strstr(err_text(), "too deep"));
     documents_close(reader);
     mem_free(line);
 }
