@@ -34,6 +34,19 @@ shards=$(dirname "$(find "$DIR/cache" -name shards.csv | sort | head -n 1)")
 ranks 1 inspect "$model"; expect 0; says "a checkpoint of the family gpt_neox"
 ranks 1 inspect "$model/tokenizer.json"; expect 0; says "vocabulary 300"
 ranks 1 inspect "$shards"; expect 0; says "a tokenized corpus"
+ranks 1 inspect --documents "$shards"; expect 0; says "first,length,id,source,family"; says ",planted-control/1/2,planted,planted-control/1/2"
+# documents lie end to end, each followed by its end token, over all shards; the tokens are those of `zstd -d`
+bytes=$(for f in "$shards"/*.tok.zst; do zstd -qdc "$f"; done | wc -c)
+python3 - "$OUT" "$bytes" <<'EOF' || die "documents do not lie end to end"
+import csv, sys
+at = 0
+for d in csv.DictReader(open(sys.argv[1], newline='')):
+    assert int(d['first']) == at, d
+    at += int(d['length']) + 1
+assert at == int(sys.argv[2]) // 2, (at, sys.argv[2])
+EOF
+ranks 1 inspect --documents "$DIR"; expect 1 "not a finished token corpus"; one_error
+ranks 1 inspect --documents; expect 2 "usage"
 
 ranks 1 complete --model "$model" --tokens 12 "bago di"; expect 0
 grep -q '^bago di.' "$OUT" || die "the text is not continued"

@@ -99,7 +99,7 @@ static void check_refusal(void) {
     census_t census;
     int64_t first = 0;
     must(tokens_open(in_folder(path, "members"), &tokens));
-    while (tokens_document(tokens, tokens_document_at(tokens, first))->length < 6) first++;
+    while (tokens_document(tokens, tokens_document_at(tokens, first)).length < 6) first++;
     int ok = census_run(tokens, 6, 1 << 20, refuse_once, &first, &census) == -1;
     verdict("a visitor that fails on one rank stops all", ok && strstr(err_text(), "stopped at"));
     tokens_close(tokens);

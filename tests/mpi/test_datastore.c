@@ -77,20 +77,20 @@ static int store_is_right(const model_t *model, tokens_t *corpus, int64_t stride
     must(datastore_open(dir, &store));
     must(session_create(model, 1, CONTEXT, CONTEXT, &session));
     for (int64_t d = 0; d < tokens_documents(corpus); d++) {
-        const token_document_t *document = tokens_document(corpus, d);
-        for (int64_t i = 0; i < document->length; i++) {
+        const token_document_t document = tokens_document(corpus, d);
+        for (int64_t i = 0; i < document.length; i++) {
             int32_t token[CONTEXT], value;
             const int32_t sequence = 0;
             if (i % CONTEXT == 0) {
-                int64_t n = document->length - i < CONTEXT ? document->length - i : CONTEXT;
-                must(tokens_read(corpus, document->first + i, n, token));
+                int64_t n = document.length - i < CONTEXT ? document.length - i : CONTEXT;
+                must(tokens_read(corpus, document.first + i, n, token));
                 session_reset(session, 0);
                 must(session_forward(session, 1, &sequence, &n, token, &copy));
             }
             if (i % stride != 0) continue;
-            must(tokens_read(corpus, document->first + i + 1, 1, &value));
+            must(tokens_read(corpus, document.first + i + 1, 1, &value));
             right = right && entry < store.n && store.values[entry] == value &&
-                    store.position[entry] == document->first + i + 1 &&
+                    store.position[entry] == document.first + i + 1 &&
                     memcmp(store.keys + entry * WIDTH, keys.x + i % CONTEXT * WIDTH, WIDTH * sizeof(float)) == 0;
             entry++;
         }

@@ -61,12 +61,12 @@ static hash_t hash_half(const char *half) {
     if (!h) par_fail();
     for (int64_t i = 0; i < n; i++) hasher_add_i64(h, token[i]);
     for (int64_t d = 0; d < tokens_documents(t); d++) {
-        const token_document_t *document = tokens_document(t, d);
-        hasher_add_i64(h, document->first);
-        hasher_add_i64(h, document->length);
-        hasher_add_text(h, document->id);
-        hasher_add_text(h, document->source);
-        hasher_add_text(h, document->family);
+        const token_document_t document = tokens_document(t, d);
+        hasher_add_i64(h, document.first);
+        hasher_add_i64(h, document.length);
+        hasher_add_text(h, document.id);
+        hasher_add_text(h, document.source);
+        hasher_add_text(h, document.family);
     }
     if (par_rank() == 0) {
         printf("%s: %" PRId64 " documents, %" PRId64 " tokens\n", half, tokens_documents(t), n);

@@ -11,6 +11,7 @@ import configparser
 import csv
 import glob
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -47,6 +48,12 @@ def table(path):
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def inspect_documents(folder):
+    program = os.environ.get("BUILD", "build/out") + "/memprobe"
+    text = subprocess.run([program, "inspect", "--documents", folder], check=True, capture_output=True).stdout.decode()
+    return csv.DictReader(io.StringIO(text, newline=""))
+
+
 class Study:
     def __init__(self, results):
         self.results = results
@@ -75,18 +82,20 @@ class Corpus:
 
     def __init__(self, folder):
         parts, self.documents, at, good = [], [], 0, True
+        listed = iter(inspect_documents(folder))
         for shard in table(f"{folder}/shards.csv"):
             meta = json.load(open(f"{folder}/{shard['name']}.json"))
             tokens = np.frombuffer(zstd(f"{folder}/{shard['name']}.tok.zst"), "<u%d" % meta["width"]).astype("<i4")
             next_first = 0
-            for d in table(f"{folder}/{shard['name']}.docs.csv"):
-                first, length = int(d["first"]), int(d["length"])
+            for d in itertools.islice(listed, int(shard["documents"])):
+                first, length = int(d["first"]) - at, int(d["length"])
                 good &= first == next_first and tokens[first + length] == meta["end"]
                 next_first = first + length + 1
                 self.documents.append((at + first, length, d["id"], d["source"], d["family"]))
             good &= next_first == len(tokens) == int(shard["tokens"])
             parts.append(tokens)
             at += len(tokens)
+        good &= next(listed, None) is None
         self.tokens = np.concatenate(parts)
         self.bytes = self.tokens.tobytes()
         self.first = np.array([d[0] for d in self.documents])

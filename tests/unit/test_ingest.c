@@ -50,13 +50,13 @@ static tokens_t *open_half(const char *dir, const char *half) {
 static char *text_of(tokens_t *t, int64_t document) {
     tokenizer_t *tokenizer = NULL;
     check_ok(tokenizer_load(scratch("tokenizer.json"), &tokenizer));
-    const token_document_t *d = tokens_document(t, document);
-    int32_t *ids = mem_new(d->length + 1, sizeof *ids, "test");
-    check_ok(tokens_read(t, d->first, d->length + 1, ids));
-    assert_int_equal(ids[d->length], tokenizer_end(tokenizer));
+    const token_document_t d = tokens_document(t, document);
+    int32_t *ids = mem_new(d.length + 1, sizeof *ids, "test");
+    check_ok(tokens_read(t, d.first, d.length + 1, ids));
+    assert_int_equal(ids[d.length], tokenizer_end(tokenizer));
     char *text = NULL;
     size_t bytes = 0;
-    check_ok(tokenizer_decode(tokenizer, ids, d->length, &text, &bytes));
+    check_ok(tokenizer_decode(tokenizer, ids, d.length, &text, &bytes));
     mem_free(ids);
     tokenizer_free(tokenizer);
     return text;
@@ -75,13 +75,13 @@ static void documents_keep_order_and_text(void **state) {
     assert_int_equal(tokens_documents(members), 5);
     assert_int_equal(tokens_documents(controls), 0);
     assert_int_equal(tokens_count(controls), 0);
-    assert_string_equal(tokens_document(members, 0)->id, "first");
-    assert_int_equal(tokens_document(members, 0)->length, 0);
-    assert_string_equal(tokens_document(members, 1)->id, "a.jsonl@28");
-    assert_string_equal(tokens_document(members, 1)->source, "");
-    assert_string_equal(tokens_document(members, 4)->id, "b 2");
-    assert_string_equal(tokens_document(members, 4)->family, "b 2");
-    assert_string_equal(tokens_document(members, 4)->source, "b");
+    assert_string_equal(tokens_document(members, 0).id, "first");
+    assert_int_equal(tokens_document(members, 0).length, 0);
+    assert_string_equal(tokens_document(members, 1).id, "a.jsonl@28");
+    assert_string_equal(tokens_document(members, 1).source, "");
+    assert_string_equal(tokens_document(members, 4).id, "b 2");
+    assert_string_equal(tokens_document(members, 4).family, "b 2");
+    assert_string_equal(tokens_document(members, 4).source, "b");
     static const char *const expected[] = {"", "h\xc3\xa9llo\nworld", "the 0 words of a document"};
     for (int d = 0; d < 3; d++) {
         char *text = text_of(members, d);
@@ -104,7 +104,7 @@ static void take_sides(const ingest_t *spec, char side[2 * HELD_DOCUMENTS]) {
     for (int half = 0; half < 2; half++) {
         tokens_t *t = open_half(dir, half ? "controls" : "members");
         for (int64_t d = 0; d < tokens_documents(t); d++) {
-            const char *id = tokens_document(t, d)->id;
+            const char *id = tokens_document(t, d).id;
             char *mark = &side[(id[0] == 't' ? HELD_DOCUMENTS : 0) + atoi(id + 4)];
             assert_int_equal(*mark, 'x');
             *mark = half ? 'c' : 'm';
@@ -142,10 +142,10 @@ static void held_out_by_id(void **state) {
 static int family_copies(tokens_t *t, const char *family, char *text) {
     int n = 0;
     for (int64_t d = 0; d < tokens_documents(t); d++) {
-        if (strcmp(tokens_document(t, d)->family, family) != 0) continue;
+        if (strcmp(tokens_document(t, d).family, family) != 0) continue;
         char *found = text_of(t, d);
         assert_string_equal(found, text);
-        assert_string_equal(tokens_document(t, d)->source, "planted");
+        assert_string_equal(tokens_document(t, d).source, "planted");
         assert_true(d > 0); // never before the first document
         mem_free(found);
         n++;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/zio.h"
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,9 @@ enum { ZSTD_LEVEL = 9 };
 
 struct csv_out {
     char *path;
-    file_out_t *file; // one of file and zfile is set
+    file_out_t *file; // one of the three is set
     zout_t *zfile;
+    FILE *stream;
     int64_t columns, fields, rows; // fields of the current row
     char *failure;                 // message of the first error, NULL: none yet
     int failed;
@@ -31,15 +33,29 @@ static void note(csv_out_t *out, int rc) {
     out->failure = mem_strdup(err_text());
 }
 
+static int stream_error(const csv_out_t *out) {
+    return err_set("%s: cannot write: %s", out->path, strerror(errno));
+}
+
 static void put(csv_out_t *out, const char *data, size_t bytes) {
     if (out->failed) return;
-    note(out, out->file != NULL ? file_out_write(out->file, data, bytes) : zout_write(out->zfile, data, bytes));
+    if (out->stream != NULL)
+        note(out, fwrite(data, 1, bytes, out->stream) == bytes ? 0 : stream_error(out));
+    else
+        note(out, out->file != NULL ? file_out_write(out->file, data, bytes) : zout_write(out->zfile, data, bytes));
 }
 
 static void csv_release(csv_out_t *out) {
     mem_free(out->path);
     mem_free(out->failure);
     mem_free(out);
+}
+
+static void put_header(csv_out_t *out, const char *header) {
+    out->columns = 1;
+    for (const char *at = header; *at != '\0'; at++) out->columns += *at == ',';
+    put(out, header, strlen(header));
+    put(out, "\n", 1);
 }
 
 int csv_open(const char *path, const char *header, csv_out_t **result) {
@@ -54,10 +70,22 @@ int csv_open(const char *path, const char *header, csv_out_t **result) {
         csv_release(out);
         return -1;
     }
-    out->columns = 1;
-    for (const char *at = header; *at != '\0'; at++) out->columns += *at == ',';
-    put(out, header, strlen(header));
-    put(out, "\n", 1);
+    put_header(out, header);
+    *result = out;
+    return 0;
+}
+
+int csv_open_stream(FILE *stream, const char *name, const char *header, csv_out_t **result) {
+    *result = NULL;
+    csv_out_t *out = mem_new(1, sizeof *out, "a table");
+    if (out == NULL) return -1;
+    out->stream = stream;
+    out->path = mem_strdup(name);
+    if (out->path == NULL) {
+        csv_release(out);
+        return -1;
+    }
+    put_header(out, header);
     *result = out;
     return 0;
 }
@@ -118,7 +146,9 @@ int csv_commit(csv_out_t *out) {
         zout_abort(out->zfile);
         rc = err_set("%s", out->failure != NULL ? out->failure : "no memory for a message");
     } else {
-        rc = out->file != NULL ? file_out_commit(out->file) : zout_commit(out->zfile);
+        rc = out->stream != NULL ? (fflush(out->stream) == 0 ? 0 : stream_error(out))
+             : out->file != NULL ? file_out_commit(out->file)
+                                 : zout_commit(out->zfile);
     }
     csv_release(out);
     return rc;

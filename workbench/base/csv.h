@@ -3,11 +3,14 @@
 #ifndef MEMPROBE_CSV_H
 #define MEMPROBE_CSV_H
 #include <stdint.h>
+#include <stdio.h>
 
 /* Writing. A field is added to the current row; csv_end ends the row and checks the number of fields against the
  * header. Errors are kept and reported by csv_commit. Paths that end in .zst are compressed. */
 typedef struct csv_out csv_out_t;
 int csv_open(const char *path, const char *header, csv_out_t **out); // header: "a,b,c"
+/* To a stream that is open and stays so; name is for messages. Abort leaves there what was written. */
+int csv_open_stream(FILE *stream, const char *name, const char *header, csv_out_t **out);
 void csv_text(csv_out_t *out, const char *value);
 void csv_i64(csv_out_t *out, int64_t value);
 void csv_f64(csv_out_t *out, double value); // shortest text; NaN is an empty field

@@ -1,5 +1,6 @@
 /* `memprobe inspect PATH`: explains a file or folder that memprobe can read. What it is, is decided by what it holds,
  * never by what it is called; everything that the reader of that format would refuse is refused here too. */
+#include "base/csv.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -18,11 +19,14 @@
 static void print_usage(FILE *out) {
     fprintf(out, "usage: memprobe inspect PATH\n"
                  "       memprobe inspect FORMAT:PATTERN[:OPTION ...]\n"
+                 "       memprobe inspect --documents FOLDER\n"
                  "Explains a checkpoint folder, a folder of token shards, a tokenizer.json, a .safetensors file,\n"
                  "a stage's folder, or a file of a corpus: JSON lines, text, tokens of Megatron (.idx), llm.c, NumPy.\n"
                  "Weights are not read, only checked for names, shapes and types. Tokens that do not say what they\n"
                  "are need a format, written as in [corpus] documents: pythia:PATH, nanogpt:PATH,\n"
-                 "olmo:PATH:u16:end=50279, tokens:PATH:u32:end=0, npy:PREFIXES:with=SUFFIXES.\n");
+                 "olmo:PATH:u16:end=50279, tokens:PATH:u32:end=0, npy:PREFIXES:with=SUFFIXES.\n"
+                 "--documents lists the documents of a folder of token shards as CSV: first,length,id,source,family,\n"
+                 "where first is the position of the first token in the corpus.\n");
 }
 
 static int inspect_checkpoint(const char *path) {
@@ -55,7 +59,7 @@ static int inspect_tokens(const char *path) {
     TRY(tokens_open(path, &tokens));
     int64_t documents = tokens_documents(tokens), longest = 0, positions = tokens_count(tokens);
     for (int64_t i = 0; i < documents; i++) {
-        int64_t length = tokens_document(tokens, i)->length;
+        int64_t length = tokens_document(tokens, i).length;
         longest = length > longest ? length : longest;
     }
     printf("%s: a tokenized corpus\n", path);
@@ -64,11 +68,30 @@ static int inspect_tokens(const char *path) {
     printf("  vocabulary %d, end token %d, longest document %lld tokens\n", tokens_vocab(tokens), tokens_end(tokens),
            (long long)longest);
     if (documents > 0) {
-        const token_document_t *first = tokens_document(tokens, 0);
-        printf("  first document %s, source %s, %lld tokens\n", first->id, first->source, (long long)first->length);
+        const token_document_t first = tokens_document(tokens, 0);
+        printf("  first document %s, source %s, %lld tokens\n", first.id, first.source, (long long)first.length);
     }
     tokens_close(tokens);
     return 0;
+}
+
+static int list_documents(const char *path) {
+    tokens_t *tokens;
+    csv_out_t *table;
+    TRY(tokens_open(path, &tokens));
+    int rc = csv_open_stream(stdout, "standard output", "first,length,id,source,family", &table);
+    for (int64_t i = 0; rc == 0 && i < tokens_documents(tokens); i++) {
+        const token_document_t document = tokens_document(tokens, i);
+        csv_i64(table, document.first);
+        csv_i64(table, document.length);
+        csv_text(table, document.id);
+        csv_text(table, document.source);
+        csv_text(table, document.family);
+        csv_end(table);
+    }
+    if (rc == 0) rc = csv_commit(table);
+    tokens_close(tokens);
+    return rc;
 }
 
 static int inspect_tokenizer(const char *path) {
@@ -190,11 +213,12 @@ int cmd_inspect(int argc, char **argv) {
         print_usage(stdout);
         return 0;
     }
-    if (argc != 2 || argv[1][0] == '-') {
+    int documents = argc == 3 && strcmp(argv[1], "--documents") == 0;
+    if (argc != 2 + documents || argv[argc - 1][0] == '-') {
         print_usage(stderr);
         return EXIT_MISUSE;
     }
-    if (inspect(argv[1]) != 0) {
+    if ((documents ? list_documents(argv[2]) : inspect(argv[1])) != 0) {
         fprintf(stderr, "memprobe: error: %s\n", err_text());
         return EXIT_FAILED;
     }

@@ -16,10 +16,10 @@ static void set_rows(probe_t *row, const picks_t *picks, tokens_t *corpus, int64
     for (int64_t i = 0; i < picks->n; i++) {
         const pick_t *pick = &picks->pick[i];
         int64_t first = pick->candidate.window.first;
-        const token_document_t *document = tokens_document(corpus, tokens_document_at(corpus, first));
-        row[i] = (probe_t){.doc_id = document->id,
-                           .source = document->source,
-                           .offset = first - document->first,
+        const token_document_t document = tokens_document(corpus, tokens_document_at(corpus, first));
+        row[i] = (probe_t){.doc_id = document.id,
+                           .source = document.source,
+                           .offset = first - document.first,
                            .duplicates = pick->duplicates,
                            .documents = pick->documents,
                            .bucket = pick->bucket,
@@ -64,7 +64,7 @@ static int number_families(probe_set_t *set, family_t *family) {
 static void set_families(family_t *family, int64_t row, const picks_t *picks, tokens_t *corpus, int32_t is_member) {
     for (int64_t i = 0; i < picks->n; i++) {
         int64_t document = tokens_document_at(corpus, picks->pick[i].candidate.window.first);
-        family[i] = (family_t){tokens_document(corpus, document)->family, is_member, row + i};
+        family[i] = (family_t){tokens_document(corpus, document).family, is_member, row + i};
     }
 }
 

@@ -35,7 +35,7 @@ static int64_t source_find(const sources_t *sources, const char *name) {
     return found ? found - sources->name : -1;
 }
 
-static const token_document_t *document_of(tokens_t *corpus, const pick_t *pick) {
+static token_document_t document_of(tokens_t *corpus, const pick_t *pick) {
     return tokens_document(corpus, tokens_document_at(corpus, pick->candidate.window.first));
 }
 
@@ -44,13 +44,13 @@ static int list_sources(tokens_t *members, picks_t *member, sources_t *sources) 
     sources->name = mem_new(member->n, sizeof *sources->name, "sources of probes");
     sources->need = mem_new(member->n, sizeof *sources->need, "sources of probes");
     if (!sources->name || !sources->need) return -1;
-    for (int64_t i = 0; i < member->n; i++) sources->name[i] = document_of(members, &member->pick[i])->source;
+    for (int64_t i = 0; i < member->n; i++) sources->name[i] = document_of(members, &member->pick[i]).source;
     qsort(sources->name, (size_t)member->n, sizeof *sources->name, by_text);
     for (int64_t i = 0; i < member->n; i++)
         if (i == 0 || strcmp(sources->name[i], sources->name[sources->n - 1]) != 0)
             sources->name[sources->n++] = sources->name[i];
     for (int64_t i = 0; i < member->n; i++) {
-        member->pick[i].source = source_find(sources, document_of(members, &member->pick[i])->source);
+        member->pick[i].source = source_find(sources, document_of(members, &member->pick[i]).source);
         sources->need[member->pick[i].source]++;
     }
     return 0;
@@ -73,7 +73,7 @@ static int control_choice(const sample_t *spec, tokens_t *controls, const source
     rc = par_agree(rc);
     if (rc == 0) {
         for (int64_t d = 0; d < documents; d++)
-            g.source_of[d] = source_find(sources, tokens_document(controls, d)->source);
+            g.source_of[d] = source_find(sources, tokens_document(controls, d).source);
         rc = census_run(controls, spec->length, spec->memory, add_by_source, &g, &census);
     }
     if (rc == 0) rc = candidates_gather(g.candidates, choice);

@@ -67,7 +67,7 @@ static int64_t document_from(tokens_t *corpus, int64_t position) {
     int64_t low = 0, high = tokens_documents(corpus);
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (tokens_document(corpus, middle)->first < position)
+        if (tokens_document(corpus, middle).first < position)
             low = middle + 1;
         else
             high = middle;
@@ -87,7 +87,7 @@ int64_t windows_count(tokens_t *corpus, int64_t length) {
     int64_t first, last, count = 0;
     share_documents(corpus, &first, &last);
     for (int64_t d = first; d < last; d++) {
-        int64_t tokens = tokens_document(corpus, d)->length;
+        int64_t tokens = tokens_document(corpus, d).length;
         if (tokens >= length) count += tokens - length + 1;
     }
     return count;
@@ -102,10 +102,10 @@ typedef struct {
 } scan_t;
 
 static int scan_document(tokens_t *corpus, int64_t index, const scan_t *s) {
-    const token_document_t *document = tokens_document(corpus, index);
-    int64_t length = s->rolling.length, windows = document->length - length + 1;
+    const token_document_t document = tokens_document(corpus, index);
+    int64_t length = s->rolling.length, windows = document.length - length + 1;
     for (int64_t from = 0; from < windows; from += WINDOWS_RUN) {
-        int64_t count = windows - from < WINDOWS_RUN ? windows - from : WINDOWS_RUN, at = document->first + from;
+        int64_t count = windows - from < WINDOWS_RUN ? windows - from : WINDOWS_RUN, at = document.first + from;
         TRY(tokens_read(corpus, at, count + length - 1, s->token));
         fingerprints(&s->rolling, s->token, count, s->fingerprint);
         TRY(s->visit(s->user, &(windows_run_t){index, at, count, s->fingerprint, s->token}));

@@ -45,18 +45,18 @@ typedef struct {
     par_out_t *keys, *values, *positions;
 } build_t;
 
-static int add_document(build_t *b, const token_document_t *document) {
+static int add_document(build_t *b, token_document_t document) {
     int64_t context = model_spec(b->model)->context;
-    for (int64_t offset = 0; offset < document->length; offset += context) {
-        int64_t left = document->length - offset;
+    for (int64_t offset = 0; offset < document.length; offset += context) {
+        int64_t left = document.length - offset;
         TRY(mem_grow(&b->window, &b->windows_capacity, b->windows + 1, sizeof *b->window, "context windows"));
-        b->window[b->windows++] = (window_t){.position = document->first + offset,
+        b->window[b->windows++] = (window_t){.position = document.first + offset,
                                              .offset = offset,
                                              .length = left < context ? left : context,
                                              .entry = b->entries + (offset + b->stride - 1) / b->stride};
     }
-    b->entries += (document->length + b->stride - 1) / b->stride;
-    b->tokens += document->length;
+    b->entries += (document.length + b->stride - 1) / b->stride;
+    b->tokens += document.length;
     return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-    SHARD_VERSION = 1,
+    SHARD_VERSION = 2,
     SHARD_FRAME = 65536, // tokens a frame
 };
 
@@ -20,7 +20,7 @@ typedef struct {
     int64_t token_bytes; // size of NAME.tok.zst
     int64_t table_bytes; // its tail: everything behind the frames
     hash_t table_hash;
-    int64_t docs_bytes; // size of NAME.docs.csv
+    int64_t docs_bytes; // size of NAME.docs
     hash_t docs_hash;
     hash_t check; // of the values above, as written; filled by both functions
 } shard_meta_t;

@@ -2,14 +2,15 @@
  *
  * Frames are cut every SHARD_FRAME tokens, whatever the documents, so that a position finds its frame by division. The
  * description NAME.json is written last: a shard without it does not exist. */
-#include "base/csv.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "text/bytes.h"
+#include "text/doctable.h"
 #include "text/seekable.h"
 #include "text/shard.h"
 #include "text/tokens.h"
+#include <assert.h>
 #include <string.h>
 
 enum { SHARD_LEVEL = 3 }; // of zstd: past it, tokens shrink by little and take much longer
@@ -18,7 +19,7 @@ struct shard_out {
     char *token_path, *docs_path, *meta_path;
     shard_meta_t meta;
     file_out_t *file;
-    csv_out_t *docs;
+    doctable_out_t *docs;
     ZSTD_CCtx *encoder;
     seek_table_t table;
     int32_t width;
@@ -26,6 +27,10 @@ struct shard_out {
     uint8_t *frame;  // (SHARD_FRAME, width)
     uint8_t *packed; // room for any packed frame
     size_t packed_room;
+    int in_document; // between begin and end
+    char *id;        // of that document, for messages
+    int64_t id_room;
+    int64_t document_tokens; // given to it so far
 };
 
 static int name_check(const char *dir, const char *name) {
@@ -49,12 +54,12 @@ static int encoder_create(shard_out_t *o) {
 
 static int open_files(shard_out_t *o, const char *dir, const char *name) {
     o->token_path = mem_printf("%s/%s.tok.zst", dir, name);
-    o->docs_path = mem_printf("%s/%s.docs.csv", dir, name);
+    o->docs_path = mem_printf("%s/%s.docs", dir, name);
     o->meta_path = mem_printf("%s/%s.json", dir, name);
     if (o->token_path == NULL || o->docs_path == NULL || o->meta_path == NULL) return -1;
     TRY(encoder_create(o));
     TRY(file_out_open(o->token_path, &o->file));
-    return csv_open(o->docs_path, "first,length,id,source,family", &o->docs);
+    return doctable_create(o->docs_path, &o->docs);
 }
 
 int shard_out_open(const char *dir, const char *name, int32_t vocab, int32_t end, shard_out_t **out) {
@@ -85,33 +90,68 @@ static int flush_frame(shard_out_t *o) {
     return 0;
 }
 
-static int put_token(shard_out_t *o, int32_t id) {
-    if (o->width == 2)
-        bytes_put_u16(o->frame + 2 * o->filled, (uint16_t)id);
-    else
-        bytes_put_u32(o->frame + 4 * o->filled, (uint32_t)id);
-    return ++o->filled == SHARD_FRAME ? flush_frame(o) : 0;
+/* Tokens that are known to be of the vocabulary. */
+static int put_tokens(shard_out_t *o, const int32_t *ids, int64_t n) {
+    while (n > 0) {
+        int64_t room = SHARD_FRAME - o->filled, take = n < room ? n : room;
+        uint8_t *to = o->frame + o->filled * o->width;
+        if (o->width == 2)
+            for (int64_t i = 0; i < take; i++) bytes_put_u16(to + 2 * i, (uint16_t)ids[i]);
+        else
+            for (int64_t i = 0; i < take; i++) bytes_put_u32(to + 4 * i, (uint32_t)ids[i]);
+        o->filled += take;
+        if (o->filled == SHARD_FRAME) TRY(flush_frame(o));
+        ids += take;
+        n -= take;
+    }
+    return 0;
+}
+
+static int vocab_check(const shard_out_t *o, const int32_t *ids, int64_t n) {
+    uint32_t largest = 0; // a negative id is a large one
+    for (int64_t i = 0; i < n; i++) largest = (uint32_t)ids[i] > largest ? (uint32_t)ids[i] : largest;
+    if (largest < o->meta.vocab) return 0;
+    int64_t i = 0;
+    while ((uint32_t)ids[i] < o->meta.vocab) i++;
+    return err_set("%s: document '%s': token %lld is %d, outside the vocabulary of %lld", o->token_path, o->id,
+                   (long long)(o->document_tokens + i), ids[i], (long long)o->meta.vocab);
+}
+
+int shard_out_begin(shard_out_t *o, const char *id, const char *source, const char *family) {
+    assert(!o->in_document);
+    size_t bytes = strlen(id) + 1;
+    TRY(mem_grow(&o->id, &o->id_room, (int64_t)bytes, 1, "name of a document"));
+    memcpy(o->id, id, bytes);
+    TRY(doctable_add(o->docs, o->meta.tokens, id, source, family));
+    o->meta.documents++;
+    o->document_tokens = 0;
+    o->in_document = 1;
+    return 0;
+}
+
+int shard_out_tokens(shard_out_t *o, const int32_t *ids, int64_t n) {
+    assert(o->in_document);
+    TRY(vocab_check(o, ids, n));
+    TRY(put_tokens(o, ids, n));
+    o->document_tokens += n;
+    o->meta.tokens += n;
+    return 0;
+}
+
+int shard_out_end(shard_out_t *o) {
+    assert(o->in_document);
+    const int32_t end = (int32_t)o->meta.end;
+    TRY(put_tokens(o, &end, 1));
+    o->meta.tokens++;
+    o->in_document = 0;
+    return 0;
 }
 
 int shard_out_add(shard_out_t *o, const char *id, const char *source, const char *family, const int32_t *ids,
                   int64_t n) {
-    for (int64_t i = 0; i < n; i++) {
-        if (ids[i] < 0 || ids[i] >= o->meta.vocab) {
-            return err_set("%s: document '%s': token %lld is %d, outside the vocabulary of %lld", o->token_path, id,
-                           (long long)i, ids[i], (long long)o->meta.vocab);
-        }
-        TRY(put_token(o, ids[i]));
-    }
-    TRY(put_token(o, (int32_t)o->meta.end));
-    csv_i64(o->docs, o->meta.tokens);
-    csv_i64(o->docs, n);
-    csv_text(o->docs, id);
-    csv_text(o->docs, source);
-    csv_text(o->docs, family);
-    csv_end(o->docs);
-    o->meta.tokens += n + 1;
-    o->meta.documents++;
-    return 0;
+    TRY(shard_out_begin(o, id, source, family));
+    TRY(shard_out_tokens(o, ids, n));
+    return shard_out_end(o);
 }
 
 static int commit_tokens(shard_out_t *o) {
@@ -131,9 +171,9 @@ static int commit_tokens(shard_out_t *o) {
 }
 
 static int commit_docs(shard_out_t *o) {
-    csv_out_t *docs = o->docs;
+    doctable_out_t *docs = o->docs;
     o->docs = NULL;
-    TRY(csv_commit(docs));
+    TRY(doctable_commit(docs, o->meta.tokens));
     TRY(file_size(o->docs_path, &o->meta.docs_bytes));
     return hash_file(o->docs_path, &o->meta.docs_hash);
 }
@@ -147,6 +187,7 @@ static int commit_meta(shard_out_t *o) {
 }
 
 int shard_out_commit(shard_out_t *o) {
+    assert(!o->in_document);
     int rc = commit_tokens(o) == 0 && commit_docs(o) == 0 && commit_meta(o) == 0 ? 0 : -1;
     shard_out_abort(o); // what is committed is no longer in its hands
     return rc;
@@ -155,11 +196,12 @@ int shard_out_commit(shard_out_t *o) {
 void shard_out_abort(shard_out_t *o) {
     if (o == NULL) return;
     file_out_abort(o->file);
-    csv_abort(o->docs);
+    doctable_abort(o->docs);
     ZSTD_freeCCtx(o->encoder);
     seek_table_free(&o->table);
     mem_free(o->frame);
     mem_free(o->packed);
+    mem_free(o->id);
     mem_free(o->token_path);
     mem_free(o->docs_path);
     mem_free(o->meta_path);

@@ -1,14 +1,15 @@
 /* Reading a tokenized corpus: shards side by side as one row of tokens, frames decoded on demand. See tokens.h.
  *
- * At open everything small is checked against everything else: the list of the folder, the description of each shard,
- * sizes, the seek table, the document table. Frames are checked when they are decoded. */
+ * At open everything but the frames is checked against everything else: the list of the folder, the description of each
+ * shard, sizes, the seek table, the document table. Frames are checked when they are decoded. Files stay mapped; what a
+ * corpus takes of memory of its own grows with its shards, not with its documents or tokens. */
 #include "text/tokens.h"
 #include "base/csv.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "text/bytes.h"
+#include "text/doctable.h"
 #include "text/seekable.h"
 #include "text/shard.h"
 #include <assert.h>
@@ -19,8 +20,10 @@ typedef struct {
     shard_meta_t meta;
     file_map_t file;
     seek_table_t table;
-    csv_t docs;    // owns the texts of its documents
-    int64_t first; // position of its first token
+    file_map_t docs_file;
+    doctable_t docs;
+    int64_t first;    // position of its first token
+    int64_t document; // index of its first document
 } shard_t;
 
 enum { CACHED = 8 }; // decoded frames kept: 2 MiB
@@ -34,7 +37,6 @@ typedef struct {
 struct tokens {
     int64_t shards, count, documents;
     shard_t *shard;
-    token_document_t *document; // (documents), by position
     ZSTD_DCtx *decoder;
     uint8_t *content; // (SHARD_FRAME, 4): a decoded frame
     cached_t cache[CACHED];
@@ -94,26 +96,26 @@ static int open_file(const char *dir, const char *name, shard_t *s) {
     return frames_check(s);
 }
 
-static int read_docs(const char *path, shard_t *s) {
-    hash_t hash;
-    int64_t size = 0;
+static int map_docs(const char *path, shard_t *s) {
     TRY(present_check(path));
-    TRY(file_size(path, &size));
-    TRY(size_check(path, size, s->meta.docs_bytes));
-    TRY(hash_file(path, &hash));
-    if (hash_compare(hash, s->meta.docs_hash) != 0) {
+    TRY(file_map(path, &s->docs_file));
+    const file_map_t *file = &s->docs_file;
+    TRY(size_check(path, (int64_t)file->size, s->meta.docs_bytes));
+    if (hash_compare(hash_bytes(file->data, file->size, 0), s->meta.docs_hash) != 0) {
         return err_set("%s: the document table is damaged; ingest the corpus again", path);
     }
-    TRY(csv_read(path, &s->docs));
-    if (s->docs.columns == 5 && s->docs.rows == s->meta.documents) return 0;
-    return err_set("%s: %lld rows of %d columns where %lld of 5 belong; ingest the corpus again", path,
-                   (long long)s->docs.rows, s->docs.columns, (long long)s->meta.documents);
+    TRY(doctable_parse(path, file->data, file->size, &s->docs));
+    if (s->docs.documents == s->meta.documents && s->docs.tokens == s->meta.tokens) return 0;
+    return err_set("%s: a table of %lld documents and %lld tokens where the shard has %lld and %lld; "
+                   "ingest the corpus again",
+                   path, (long long)s->docs.documents, (long long)s->docs.tokens, (long long)s->meta.documents,
+                   (long long)s->meta.tokens);
 }
 
 static int open_docs(const char *dir, const char *name, shard_t *s) {
-    char *path = mem_printf("%s/%s.docs.csv", dir, name);
+    char *path = mem_printf("%s/%s.docs", dir, name);
     if (path == NULL) return -1;
-    int rc = read_docs(path, s);
+    int rc = map_docs(path, s);
     mem_free(path);
     return rc;
 }
@@ -124,30 +126,6 @@ static int open_shard(const char *dir, const char *name, shard_t *s) {
     return open_docs(dir, name, s);
 }
 
-/* Documents of a shard, from document[0] on, must lie end to end. */
-static int place_documents(const shard_t *s, token_document_t *document) {
-    int64_t at = 0;
-    for (int64_t i = 0; i < s->docs.rows; i++) {
-        int64_t first = 0, length = 0;
-        TRY(num_parse_i64(csv_at(&s->docs, i, 0), &first));
-        TRY(num_parse_i64(csv_at(&s->docs, i, 1), &length));
-        if (first != at || length < 0 || length >= s->meta.tokens - at) {
-            return err_set("%s: document %lld does not start where the one before it ends, or is too long; "
-                           "ingest the corpus again",
-                           s->path, (long long)i);
-        }
-        document[i] = (token_document_t){.first = s->first + first,
-                                         .length = length,
-                                         .id = csv_at(&s->docs, i, 2),
-                                         .source = csv_at(&s->docs, i, 3),
-                                         .family = csv_at(&s->docs, i, 4)};
-        at += length + 1;
-    }
-    if (at == s->meta.tokens) return 0;
-    return err_set("%s: its documents hold %lld tokens, the shard %lld; ingest the corpus again", s->path,
-                   (long long)at, (long long)s->meta.tokens);
-}
-
 static int join_shards(tokens_t *t) {
     for (int64_t i = 0; i < t->shards; i++) {
         shard_t *s = &t->shard[i];
@@ -156,15 +134,9 @@ static int join_shards(tokens_t *t) {
                            t->shard[0].path);
         }
         s->first = t->count;
+        s->document = t->documents;
         t->count += s->meta.tokens;
         t->documents += s->meta.documents;
-    }
-    t->document = mem_new(t->documents, sizeof *t->document, "document table");
-    if (t->document == NULL) return -1;
-    token_document_t *document = t->document;
-    for (int64_t i = 0; i < t->shards; i++) {
-        TRY(place_documents(&t->shard[i], document));
-        document += t->shard[i].meta.documents;
     }
     return 0;
 }
@@ -237,15 +209,14 @@ int tokens_open(const char *dir, tokens_t **tokens) {
 void tokens_close(tokens_t *t) {
     if (t == NULL) return;
     for (int64_t i = 0; i < t->shards; i++) {
-        csv_free(&t->shard[i].docs);
         seek_table_free(&t->shard[i].table);
         file_unmap(&t->shard[i].file);
+        file_unmap(&t->shard[i].docs_file);
         mem_free(t->shard[i].path);
     }
     for (int i = 0; i < CACHED; i++) mem_free(t->cache[i].token);
     ZSTD_freeDCtx(t->decoder);
     mem_free(t->content);
-    mem_free(t->document);
     mem_free(t->shard);
     mem_free(t);
 }
@@ -268,28 +239,8 @@ int32_t tokens_end(const tokens_t *t) {
     return (int32_t)t->shard[0].meta.end;
 }
 
-const token_document_t *tokens_document(const tokens_t *t, int64_t index) {
-    assert(index >= 0 && index < t->documents);
-    return &t->document[index];
-}
-
-int64_t tokens_document_at(const tokens_t *t, int64_t position) {
-    assert(position >= 0 && position < t->count);
-    int64_t low = 0, high = t->documents;
-    while (high - low > 1) {
-        int64_t middle = low + (high - low) / 2;
-        if (t->document[middle].first <= position)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-/* --- reading ------------------------------------------------------------------------------------------------------ */
-
 /* The shard that holds a position: the last that starts at or before it (an empty shard starts where the next does). */
-static int64_t shard_at(const tokens_t *t, int64_t position) {
+static int64_t shard_by_first(const tokens_t *t, int64_t position) {
     int64_t low = 0, high = t->shards;
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
@@ -300,6 +251,38 @@ static int64_t shard_at(const tokens_t *t, int64_t position) {
     }
     return low;
 }
+
+/* The same for a document. */
+static int64_t shard_by_document(const tokens_t *t, int64_t index) {
+    int64_t low = 0, high = t->shards;
+    while (high - low > 1) {
+        int64_t middle = low + (high - low) / 2;
+        if (t->shard[middle].document <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+token_document_t tokens_document(const tokens_t *t, int64_t index) {
+    assert(index >= 0 && index < t->documents);
+    const shard_t *s = &t->shard[shard_by_document(t, index)];
+    int64_t i = index - s->document, first = doctable_first(&s->docs, i);
+    return (token_document_t){.first = s->first + first,
+                              .length = doctable_first(&s->docs, i + 1) - first - 1,
+                              .id = doctable_id(&s->docs, i),
+                              .source = doctable_source(&s->docs, i),
+                              .family = doctable_family(&s->docs, i)};
+}
+
+int64_t tokens_document_at(const tokens_t *t, int64_t position) {
+    assert(position >= 0 && position < t->count);
+    const shard_t *s = &t->shard[shard_by_first(t, position)];
+    return s->document + doctable_find(&s->docs, position - s->first);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static int decode_frame(tokens_t *t, const shard_t *s, int64_t frame, int32_t *token) {
     TRY(seek_frame_decode(s->path, s->file.data, &s->table, frame, t->decoder, t->content));
@@ -346,7 +329,7 @@ int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out) {
                        (long long)position, (long long)t->count);
     }
     while (n > 0) {
-        int64_t shard = shard_at(t, position);
+        int64_t shard = shard_by_first(t, position);
         int64_t in_shard = position - t->shard[shard].first, frame = in_shard / SHARD_FRAME;
         int64_t in_frame = in_shard % SHARD_FRAME, shard_left = t->shard[shard].meta.tokens - in_shard;
         int64_t take = SHARD_FRAME - in_frame;

@@ -4,7 +4,8 @@
  * concatenation of all shards in order of name. Any window is read by decoding the frames it touches.
  *
  *     dir/NAME.tok.zst    tokens, little-endian, u16 when vocab <= 65536, else u32; 65536 tokens a frame
- *     dir/NAME.docs.csv   first,length,id,source,family: one row a document; first counts from the start of the shard
+ *     dir/NAME.docs       the document table (text/doctable.h): first token, id, source, family; mapped, not read, so
+ *                         that a corpus of 10^8 documents costs no memory of its own
  *     dir/NAME.json       what the shard is, its sizes, and the hashes of its tables (text/shard.h)
  *     dir/shards.csv      the shards of the folder
  *     dir/DONE
@@ -29,9 +30,9 @@ void tokens_close(tokens_t *tokens);                 // accepts NULL
 int64_t tokens_count(const tokens_t *t); // positions, end tokens included
 int64_t tokens_documents(const tokens_t *t);
 int32_t tokens_vocab(const tokens_t *t);
-int32_t tokens_end(const tokens_t *t); // the end token
-const token_document_t *tokens_document(const tokens_t *t, int64_t index);
-int64_t tokens_document_at(const tokens_t *t, int64_t position); // index of the document that holds it
+int32_t tokens_end(const tokens_t *t);                              // the end token
+token_document_t tokens_document(const tokens_t *t, int64_t index); // its texts live as long as t
+int64_t tokens_document_at(const tokens_t *t, int64_t position);    // index of the document that holds it
 /* n tokens from position on; frames are checked as they are decoded and the last few are kept. */
 int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out);
 
