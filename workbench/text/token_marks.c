@@ -32,7 +32,7 @@ static void close_marks(void *reader) {
 static int read_on(marks_t *m, int64_t from) {
     int64_t drop = from - m->base;
     if (drop < 0 || drop > m->n) drop = m->n;
-    memmove(m->buffer, m->buffer + drop, (size_t)(m->n - drop) * sizeof *m->buffer);
+    if (drop < m->n) memmove(m->buffer, m->buffer + drop, (size_t)(m->n - drop) * sizeof *m->buffer);
     m->n -= drop;
     m->base = m->n > 0 ? m->base + drop : from;
     int64_t left = m->file.n - m->base - m->n, piece = left < PIECE ? left : PIECE;

@@ -30,7 +30,7 @@ static void close_units(void *reader) {
 }
 
 int units_room(units_t *u, int64_t unit, int64_t n, int32_t **tokens) {
-    TRY(token_limit(u->input, u->input->format->unit, unit, n));
+    TRY(token_limit(u->input, "document", unit, n));
     TRY(mem_grow(&u->tokens, &u->capacity, n + 1, sizeof *u->tokens, "a document's tokens"));
     u->n = n; // one more has room: an empty document has an address too
     *tokens = u->tokens;
