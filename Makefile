@@ -111,8 +111,8 @@ $(UNITS) $(MPIS) $(BENCHES) $(PEERS) $(FUZZERS): $(BUILD)/%: $(BUILD)/tests/%.o 
 $(UNITS): LDLIBS += -lcmocka
 $(FUZZERS): LDFLAGS += -fsanitize=fuzzer
 
-corpora/build/kjv.done: corpora/kjv/build.sh
-	$(Q)corpora/kjv/build.sh corpora/build
+corpora/build/%.done: corpora/%/build.sh corpora/%/manifest.json corpora/lib.sh corpora/pack.py
+	$(Q)corpora/$*/build.sh corpora/build
 
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -2,31 +2,16 @@
 # Builds the King James Bible as a corpus: one document a chapter, JSON lines packed with zstd, from the text in Debian's
 # package bible-kjv.
 #
-#     corpora/kjv/build.sh [FOLDER]        FOLDER is corpora/build unless given
+#     corpora/kjv/build.sh [--any-version] [FOLDER]      (see corpora/lib.sh)
 #
 # It leaves kjv-ot.jsonl.zst, kjv-nt.jsonl.zst and kjv.manifest.json there, and kjv.done last: make takes that for the
 # sign that all is well. Needs bible (packages bible-kjv, bible-kjv-text), zstd, awk and sha256sum; a second or two.
 set -eu
-LC_ALL=C
-export LC_ALL
-here=$(cd "$(dirname "$0")" && pwd)
-out=${1:-$here/../build}
+# shellcheck source=corpora/lib.sh
+. "$(dirname "$0")/../lib.sh"
+corpus_start "$0" "$@"
+corpus_need "bible zstd awk sha256sum" "bible-kjv zstd mawk coreutils"
 books=66 chapters=1189 verses=31102
-
-fail() {
-    echo "corpora/kjv/build.sh: $*" >&2
-    exit 1
-}
-
-for command in bible zstd awk sha256sum; do
-    command -v $command >/dev/null ||
-        fail "the command $command is missing; install it with: apt-get install bible-kjv zstd mawk coreutils"
-done
-mkdir -p "$out" || fail "cannot make the folder $out"
-rm -f "$out/kjv.done"
-work=$(mktemp -d "$out/kjv.XXXXXX.part") || fail "cannot write in $out"
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
 
 # One verse a line: "Ge1:1 In the beginning ...". -p: or a file bible.data in the present folder would be read instead.
 (unset COLUMNS && bible -f -p /usr/lib gen1:1-rev22:21) >"$work/verses" || fail "the command bible failed"
@@ -88,34 +73,7 @@ read -r got_books ot_documents ot_verses nt_documents nt_verses <"$work/counts"
     fail "$got_books books, $((ot_documents + nt_documents)) chapters, $((ot_verses + nt_verses)) verses," \
         "where $books, $chapters and $verses belong: the text of the package is not whole"
 
-# part NAME DOCUMENTS VERSES: compares the text with the committed manifest, packs it, prints its line of the manifest.
-part() {
-    sha=$(sha256sum <"$work/$1.jsonl" | cut -d' ' -f1)
-    expected=$(sed -n "s/.*\"file\": \"$1.jsonl\".*\"sha256\": \"\([0-9a-f]*\)\".*/\1/p" "$here/manifest.json")
-    [ "$sha" = "$expected" ] ||
-        fail "$1.jsonl has sha256 $sha, not $expected as corpora/kjv/manifest.json says. The package here is $version;" \
-            "the manifest was made with bible-kjv-text 4.38. Numbers from another text cannot be compared with the" \
-            "published ones; to use it all the same, put the new sums into the manifest."
-    zstd -q -f -12 -T1 --check --no-progress "$work/$1.jsonl" -o "$work/$1.jsonl.zst" || fail "zstd failed on $1.jsonl"
-    printf '    {"file": "%s.jsonl", "documents": %d, "verses": %d, "bytes": %d, "sha256": "%s"}' "$1" "$2" "$3" \
-        "$(wc -c <"$work/$1.jsonl")" "$sha"
-}
-version="bible-kjv-text $(dpkg-query -W -f '${Version}' bible-kjv-text 2>/dev/null || echo of unknown version)"
-ot=$(part kjv-ot "$ot_documents" "$ot_verses")
-nt=$(part kjv-nt "$nt_documents" "$nt_verses")
-cat >"$work/kjv.manifest.json" <<END
-{
-  "corpus": "The Bible, King James Version",
-  "package": "$version",
-  "books": $got_books,
-  "files": [
-$ot,
-$nt
-  ]
-}
-END
-for file in kjv-ot.jsonl.zst kjv-nt.jsonl.zst kjv.manifest.json; do
-    mv "$work/$file" "$out/$file" || fail "cannot write $out/$file"
-done
-: >"$out/kjv.done"
-echo "  corpus $out/kjv-{ot,nt}.jsonl.zst: $chapters documents, $verses verses"
+echo "bible-kjv-text $(dpkg-query -W -f '${Version}' bible-kjv-text 2>/dev/null || echo unknown)" >"$work/taken"
+corpus_check kjv-ot verses="$ot_verses"
+corpus_check kjv-nt verses="$nt_verses"
+corpus_finish "The Bible, King James Version"
