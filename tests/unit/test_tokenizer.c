@@ -427,7 +427,7 @@ static const struct {
     {"{\"normalizer\":{\"type\":\"NFKC\"}," PIPELINE "," MODEL "}", "normalizer type NFKC"},
     {"{\"normalizer\":{\"type\":\"NFC\",\"x\":1}," PIPELINE "," MODEL "}", "\"x\""},
     {"{\"decoder\":{\"type\":\"ByteLevel\"}," MODEL "}", "pre_tokenizer type null"},
-    {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "pre_tokenizer type Metaspace"},
+    {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL "}", "replacement"},
     {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\"}," MODEL "}", "add_prefix_space"},
     {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":1}," MODEL "}", "use_regex"},
     {"{\"post_processor\":{\"type\":\"TemplateProcessing\"}," PIPELINE "," MODEL "}", "TemplateProcessing"},

@@ -39,6 +39,8 @@ typedef struct {
 
 struct bpe {
     int32_t byte_id[256];
+    bpe_spell_t spell; // instead of byte_id
+    const void *spell_user;
     pairmap_t ranks;
     int32_t *merged; // (merges) the token that a merge makes
     int64_t merges, merges_capacity;
@@ -209,6 +211,20 @@ static inline uint64_t cache_home(const uint64_t key[4], size_t bytes) {
     return (h ^ h >> 32) & (((uint64_t)1 << CACHE_BITS) - 1) & ~(uint64_t)(CACHE_WAYS - 1);
 }
 
+void bpe_set_spelling(bpe_t *bpe, bpe_spell_t spell, const void *user) {
+    bpe->spell = spell;
+    bpe->spell_user = user;
+}
+
+static int spell_bytes(const bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
+    for (size_t i = 0; i < bytes; i++) {
+        ids[i] = bpe->byte_id[word[i]];
+        if (ids[i] < 0) return err_set("the vocabulary has no token for the byte 0x%02X", word[i]);
+    }
+    *n = (int64_t)bytes;
+    return 0;
+}
+
 static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
     int32_t whole = wholes_get(&bpe->wholes, word, bytes);
     if (whole >= 0) {
@@ -216,12 +232,8 @@ static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_
         *n = 1;
         return 0;
     }
-    for (size_t i = 0; i < bytes; i++) {
-        ids[i] = bpe->byte_id[word[i]];
-        if (ids[i] < 0) return err_set("the vocabulary has no token for the byte 0x%02X", word[i]);
-    }
-    *n = (int64_t)bytes;
-    if (bytes > SHORT_WORD) return merge_long(bpe, ids, n);
+    TRY(bpe->spell ? bpe->spell(bpe->spell_user, word, bytes, ids, n) : spell_bytes(bpe, word, bytes, ids, n));
+    if (*n > SHORT_WORD) return merge_long(bpe, ids, n);
     *n = merge_short(bpe, ids, *n);
     return 0;
 }

@@ -12,6 +12,10 @@ typedef struct bpe bpe_t;
 bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected);
 void bpe_free(bpe_t *bpe); // accepts NULL
 
+/* Instead of byte_id: the tokens of a word before any merge, at most `bytes` of them. */
+typedef int (*bpe_spell_t)(const void *user, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n);
+void bpe_set_spelling(bpe_t *bpe, bpe_spell_t spell, const void *user);
+
 /* Adds the next merge (ranks count up from 0): left followed by right becomes id. *again is set to the rank of an
  * earlier merge of the same pair, which is then left as it is, or to -1. */
 int bpe_add_merge(bpe_t *bpe, int32_t left, int32_t right, int32_t id, int64_t *again);

@@ -19,14 +19,14 @@ enum {
 struct sentence {
     sentence_rules_t rules;
     int uses_bytes, is_fused;
-    int32_t byte_id[256];    // of <0xXX>, -1: none
-    int32_t unknown;         // -1: none
-    int32_t *page[PAGES];    // ids of characters, -1: none; NULL: a page without any
-    pairmap_t joined;        // pairs of characters that stand side by side in some merge
-    int is_whole;            // no cut is known to be harmless
-    int always_known;        // no character can be unknown
+    int32_t byte_id[256];      // of <0xXX>, -1: none
+    int32_t unknown;           // -1: none
+    int32_t *page[PAGES];      // ids of characters, -1: none; NULL: a page without any
+    pairmap_t joined;          // pairs of characters that stand side by side in some merge
+    int is_whole;              // no cut is known to be harmless
+    int always_known;          // no character can be unknown
     uint64_t row[ROWS][WORDS]; // bit: no cut between the two
-    uint8_t *text;           // of the last call that had to write one
+    uint8_t *text;             // of the last call that had to write one
     int64_t text_capacity;
 };
 
@@ -149,6 +149,10 @@ void sentence_finish(sentence_t *s) {
     }
 }
 
+int sentence_is_border(const sentence_t *s, int32_t before, int32_t after) {
+    return !goes_on(s, before, after);
+}
+
 /* The next character: its code, and its row in the table of pairs, -1 when it has none. */
 static inline size_t next_char(const sentence_t *s, const uint8_t *text, size_t at, size_t bytes, int32_t *code,
                                int32_t *row) {
@@ -167,8 +171,9 @@ static size_t border(const sentence_t *s, const uint8_t *text, size_t at, size_t
     while (at < bytes) {
         int32_t before = code, before_row = row;
         size_t n = next_char(s, text, at, bytes, &code, &row);
-        int more = before_row >= 0 && row >= 0 ? s->row[before_row][row / 64] >> row % 64 & 1 : goes_on(s, before, code);
-        if (!more) break;
+        int is_more = before_row >= 0 && row >= 0 ? (int)(s->row[before_row][row / 64] >> row % 64 & 1)
+                                                  : goes_on(s, before, code);
+        if (!is_more) break;
         at += n;
     }
     return at;
@@ -238,12 +243,14 @@ int sentence_spell(const void *user, const uint8_t *word, size_t bytes, int32_t 
 
 /* --- text as a normalizer leaves it, and back -------------------------------------------------------------------- */
 
-int sentence_normalize(sentence_t *s, const uint8_t *text, size_t bytes, const uint8_t **out, size_t *out_bytes) {
+int sentence_normalize(sentence_t *s, const uint8_t *text, size_t bytes, int is_start, const uint8_t **out,
+                       size_t *out_bytes) {
+    int is_prefixed = s->rules.prefix == PREFIX_PIECE && is_start && bytes > 0;
     uint8_t space[4];
-    size_t length = utf8_write(s->rules.space, space), spaces = s->rules.prefix == PREFIX_PIECE && bytes > 0, n = 0;
+    size_t length = utf8_write(s->rules.space, space), spaces = (size_t)is_prefixed, n = 0;
     for (size_t i = 0; i < bytes; i++) spaces += text[i] == ' ';
     TRY(mem_grow(&s->text, &s->text_capacity, (int64_t)(bytes + spaces * length + 1), 1, "normalized text"));
-    if (s->rules.prefix == PREFIX_PIECE && bytes > 0) {
+    if (is_prefixed) {
         memcpy(s->text, space, length);
         n = length;
     }

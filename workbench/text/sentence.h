@@ -24,23 +24,23 @@ typedef enum {
 } prefix_t;
 
 typedef struct {
-    int32_t space;        // the character that stands for a space; ' ': spaces stay
-    int is_normalizer;    // a normalizer writes it, so normalized added tokens are looked for behind it
-    int is_split;         // every space starts a word
-    prefix_t prefix;      //
-    int32_t read_space;   // decoding: this character is read as a space; -1: none
-    int reads_bytes;      // decoding: <0xXX> is a byte
-    int drops_in_first;   // decoding: read_space is dropped in the first token
-    int32_t strips;       // decoding: spaces dropped at the start, at most
+    int32_t space;      // the character that stands for a space; ' ': spaces stay
+    int is_normalizer;  // a normalizer writes it, so normalized added tokens are looked for behind it
+    int is_split;       // every space starts a word
+    prefix_t prefix;    //
+    int32_t read_space; // decoding: this character is read as a space; -1: none
+    int reads_bytes;    // decoding: <0xXX> is a byte
+    int drops_in_first; // decoding: read_space is dropped in the first token
+    int32_t strips;     // decoding: spaces dropped at the start, at most
 } sentence_rules_t;
 
 typedef struct sentence sentence_t;
 
 /* Each function that fills it is called while the vocabulary is read; merges come last. */
 int sentence_create(const sentence_rules_t *rules, sentence_t **sentence);
-void sentence_free(sentence_t *s);                                 // accepts NULL
-int sentence_put(sentence_t *s, const char *token, int32_t id);    // every entry of the vocabulary
-void sentence_use_bytes(sentence_t *s);                            // byte_fallback
+void sentence_free(sentence_t *s);                                  // accepts NULL
+int sentence_put(sentence_t *s, const char *token, int32_t id);     // every entry of the vocabulary
+void sentence_use_bytes(sentence_t *s);                             // byte_fallback
 void sentence_set_unknown(sentence_t *s, int32_t id, int is_fused); // unk_token, fuse_unk
 int sentence_add_merge(sentence_t *s, const char *left, int32_t left_id, const char *right, int32_t right_id);
 void sentence_finish(sentence_t *s); // after the last merge
@@ -56,9 +56,13 @@ int sentence_first_word(sentence_t *s, const uint8_t *text, size_t bytes, const 
                         size_t *next);
 int sentence_starts_with_space(const sentence_t *s, const uint8_t *text, size_t bytes);
 
-/* Text with a normalizer's doing: a space in front if rules say so, the space character for each ' '. *out lives until
- * the next call. */
-int sentence_normalize(sentence_t *s, const uint8_t *text, size_t bytes, const uint8_t **out, size_t *out_bytes);
+/* 1 when a word ends between two neighbouring characters, whatever stands around them; the space is rules.space. */
+int sentence_is_border(const sentence_t *s, int32_t before, int32_t after);
+
+/* Text with a normalizer's doing: a space in front if the rules say so and is_start, the space character for each ' '.
+ * *out lives until the next call. */
+int sentence_normalize(sentence_t *s, const uint8_t *text, size_t bytes, int is_start, const uint8_t **out,
+                       size_t *out_bytes);
 
 /* Text of one token inside a decoded text, at most as long as the token; is_first: drops_in_first applies. Returns the
  * bytes written. */

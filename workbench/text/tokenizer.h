@@ -39,6 +39,9 @@ typedef int (*tokenizer_emit_t)(void *user, const int32_t *ids, int64_t n);
 int tokenizer_encode_each(tokenizer_t *t, const char *text, size_t bytes, tokenizer_emit_t emit, void *user);
 /* Text of n ids, NUL-terminated, *bytes long; mem_free. An id out of range is an error. */
 int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes);
+/* Text of one token as it stands inside a decoded text, for output token by token: SentencePiece decoders drop the
+ * space at the start of a text, which a token in its middle keeps. It is not NUL-terminated and lives as long as t. */
+const char *tokenizer_text(const tokenizer_t *t, int32_t id, size_t *bytes);
 
 /* Training (Sennrich et al. 2016, on bytes as GPT-2). Feed texts, then train to `vocab` entries: <|endoftext|> has id
  * 0, then the 256 bytes in the order of the byte alphabet ('!' is 1), then merges by falling count of the pair; ties:

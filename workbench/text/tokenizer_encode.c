@@ -20,7 +20,8 @@ typedef struct {
     tokenizer_emit_t emit;
     void *user;
     int64_t n;    // ids in t->run
-    int is_fresh; // what comes next starts a piece, which add_prefix_space asks for
+    int is_first; // what comes next starts the text
+    int is_fresh; // what comes next starts a stretch between added tokens; both: which prefixes ask for
 } encoder_t;
 
 static int flush(encoder_t *e) {
@@ -40,6 +41,7 @@ static inline int make_room(encoder_t *e, int64_t more) {
 static int encode_token(encoder_t *e, int32_t id) {
     TRY(make_room(e, 1));
     e->t->run[e->n++] = id;
+    e->is_first = 0;
     e->is_fresh = 1;
     return 0;
 }
@@ -66,10 +68,34 @@ static int encode_split(encoder_t *e, const uint8_t *text, size_t bytes, const p
     return 0;
 }
 
+/* The same for the SentencePiece kind. Where normalized added tokens are looked for, the normalizer has put its space
+ * in front already. */
+static int encode_sentence(encoder_t *e, const uint8_t *text, size_t bytes) {
+    sentence_t *s = e->t->sentence;
+    prefix_t prefix = e->t->pipeline.sentence.prefix;
+    size_t at = 0, end, word_bytes;
+    int is_prefixed = prefix == PREFIX_PIECE && e->is_fresh && e->t->normalized.n == 0;
+    if ((prefix == PREFIX_FIRST && e->is_first) || (prefix == PREFIX_ALWAYS && e->is_fresh)) {
+        is_prefixed = !sentence_starts_with_space(s, text, bytes);
+    }
+    e->is_first = e->is_fresh = 0;
+    if (is_prefixed) {
+        const uint8_t *word;
+        TRY(sentence_first_word(s, text, bytes, &word, &word_bytes, &at));
+        TRY(encode_word(e, word, word_bytes));
+    }
+    for (; at < bytes; at = end) {
+        end = sentence_word_end(s, text, at, bytes);
+        TRY(encode_word(e, text + at, end - at));
+    }
+    return 0;
+}
+
 /* Text without added tokens; a whole piece of it, or the next part of one. */
 static int encode_words(encoder_t *e, const uint8_t *text, size_t bytes) {
     tokenizer_t *t = e->t;
     if (bytes == 0) return 0;
+    if (t->sentence) return encode_sentence(e, text, bytes);
     int needs_space = e->is_fresh && t->pipeline.add_prefix_space && text[0] != ' ';
     e->is_fresh = 0;
     if (!needs_space) return encode_split(e, text, bytes, t->pipeline.rule, t->pipeline.rules);
@@ -107,9 +133,41 @@ static size_t find_cut(const tokenizer_t *t, const uint8_t *text, size_t from, s
     return bytes;
 }
 
+/* The same for the SentencePiece kind: where a word ends. */
+static size_t find_sentence_cut(const tokenizer_t *t, const uint8_t *text, size_t from, size_t bytes) {
+    int32_t before = -1, after, space = t->pipeline.sentence.space;
+    while (from < bytes && (text[from] & 0xC0) == 0x80) from++;
+    for (size_t at = from; at < bytes; before = after) {
+        uint8_t left[4], right[4];
+        size_t n = utf8_next(text, at, bytes, &after);
+        if (after == ' ') after = space;
+        if (before >= 0 && after >= 0 && sentence_is_border(t->sentence, before, after)) {
+            size_t last = utf8_write(before, left) - 1;
+            utf8_write(after, right);
+            if (!added_may_lie_across(&t->normalized, left[last], right[0])) return at;
+        }
+        at += n;
+    }
+    return bytes;
+}
+
+/* A piece whose normalized text is needed, because added tokens are looked for in it. */
+static int encode_normalized_sentence(encoder_t *e, const uint8_t *text, size_t bytes) {
+    tokenizer_t *t = e->t;
+    for (size_t at = 0, end; at < bytes; at = end) {
+        const uint8_t *block;
+        size_t block_bytes;
+        end = bytes - at <= BLOCK ? bytes : find_sentence_cut(t, text, at + BLOCK, bytes);
+        TRY(sentence_normalize(t->sentence, text + at, end - at, at == 0, &block, &block_bytes));
+        TRY(encode_normalized(e, block, block_bytes));
+    }
+    return 0;
+}
+
 /* A piece between two added tokens of the text as it is. */
 static int encode_piece(encoder_t *e, const uint8_t *text, size_t bytes) {
     tokenizer_t *t = e->t;
+    if (t->pipeline.sentence.is_normalizer && t->normalized.n > 0) return encode_normalized_sentence(e, text, bytes);
     if (!t->pipeline.is_nfc && !t->pipeline.add_prefix_space) return encode_normalized(e, text, bytes);
     for (size_t at = 0, end; at < bytes; at = end) {
         end = bytes - at <= BLOCK ? bytes : find_cut(t, text, at + BLOCK, bytes);
@@ -123,7 +181,7 @@ static int encode_piece(encoder_t *e, const uint8_t *text, size_t bytes) {
 
 int tokenizer_encode_each(tokenizer_t *t, const char *text, size_t bytes, tokenizer_emit_t emit, void *user) {
     const uint8_t *data = (const uint8_t *)text;
-    encoder_t e = {.t = t, .emit = emit, .user = user, .is_fresh = 1};
+    encoder_t e = {.t = t, .emit = emit, .user = user, .is_first = 1, .is_fresh = 1};
     added_walk_t walk = {0};
     size_t from = 0, before;
     for (int32_t id; added_next(&t->exact, data, bytes, &walk, &before, &id); from = walk.taken) {

@@ -6,6 +6,9 @@
 #include <jansson.h>
 
 int tokenizer_read_pipeline(const json_t *root, pipeline_t *pipeline); // normalizer to decoder; names what is refused
+/* The same for files of the SentencePiece kind, and whether a file is one. */
+int sentence_is_kind(const json_t *root);
+int sentence_read_pipeline(const json_t *root, sentence_rules_t *rules);
 /* Vocabulary, merges and added tokens; after the pipeline, because added tokens are normalized as text is. */
 int tokenizer_read_model(const json_t *root, tokenizer_t *t);
 

@@ -27,10 +27,14 @@ static int check_model(const json_t *model, loader_t *l) {
                                               "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
                                               "vocab", "merges", NULL}));
     TRY(json_check_unset(model, "model", "dropout"));
-    TRY(json_check_unset(model, "model", "unk_token"));
     TRY(json_check_unset(model, "model", "continuing_subword_prefix"));
     TRY(json_check_unset(model, "model", "end_of_word_suffix"));
-    TRY(json_check_false(model, "model", "byte_fallback"));
+    if (!l->t->pipeline.is_sentence) {
+        TRY(json_check_unset(model, "model", "unk_token"));
+        TRY(json_check_false(model, "model", "byte_fallback"));
+    } else {
+        TRY(json_check_false(model, "model", "ignore_merges"));
+    }
     l->vocab = json_object_get(model, "vocab");
     l->merges = json_object_get(model, "merges");
     if (!json_is_object(l->vocab)) return err_set("model: vocab is missing or is not an object");
@@ -93,6 +97,22 @@ static int split_merge(const json_t *merge, char **left, char **right) {
     return *left && *right ? 0 : -1;
 }
 
+/* The entries as characters and bytes, for the spelling of words. */
+static int read_characters(loader_t *l, const json_t *model) {
+    sentence_t **s = &l->t->sentence;
+    TRY(sentence_create(&l->t->pipeline.sentence, s));
+    for (int32_t id = 0; id < l->limit; id++) {
+        if (l->text[id]) TRY(sentence_put(*s, l->text[id], id));
+    }
+    if (json_is_true(json_object_get(model, "byte_fallback"))) sentence_use_bytes(*s);
+    const json_t *unknown = json_object_get(model, "unk_token");
+    if (json_is_unset(unknown)) return 0;
+    int32_t id = json_is_string(unknown) ? id_of(l, json_string_value(unknown)) : -1;
+    if (id < 0) return err_set("model: unk_token is not in the vocabulary");
+    sentence_set_unknown(*s, id, json_is_true(json_object_get(model, "fuse_unk")));
+    return 0;
+}
+
 static int read_one_merge(loader_t *l, const char *left, const char *right) {
     char *both = mem_printf("%s%s", left, right);
     if (!both) return -1;
@@ -100,6 +120,7 @@ static int read_one_merge(loader_t *l, const char *left, const char *right) {
     mem_free(both);
     if (a < 0 || b < 0) return err_set("\"%.80s\" is not in the vocabulary", a < 0 ? left : right);
     if (ab < 0) return err_set("its result \"%.80s%.80s\" is not in the vocabulary", left, right);
+    if (l->t->sentence) TRY(sentence_add_merge(l->t->sentence, left, a, right, b));
     int64_t again;
     TRY(bpe_add_merge(l->t->bpe, a, b, ab, &again));
     return again < 0 ? 0 : err_set("it repeats merge %lld", (long long)again);
@@ -115,6 +136,7 @@ static int read_merges(loader_t *l) {
     int64_t n = (int64_t)json_array_size(l->merges);
     l->t->bpe = bpe_create(byte_id, n);
     if (!l->t->bpe) return -1;
+    if (l->t->sentence) bpe_set_spelling(l->t->bpe, sentence_spell, l->t->sentence);
     for (int64_t i = 0; i < n; i++) {
         char *left = NULL, *right = NULL;
         int rc = split_merge(json_array_get(l->merges, (size_t)i), &left, &right);
@@ -123,6 +145,7 @@ static int read_merges(loader_t *l) {
         mem_free(right);
         if (rc != 0) return err_context("merge %lld", (long long)i);
     }
+    if (l->t->sentence) sentence_finish(l->t->sentence);
     return 0;
 }
 
@@ -163,6 +186,15 @@ static int check_added_id(loader_t *l, const char *text, const json_t *id_value)
     return 0;
 }
 
+/* An added token as a normalizer of spaces leaves it. */
+static int normalize_added(loader_t *l, const json_t *token, const uint8_t **bytes, size_t *length) {
+    if (!l->t->pipeline.sentence.is_normalizer) return 0;
+    if (json_is_true(json_object_get(token, "lstrip")) || json_is_true(json_object_get(token, "rstrip"))) {
+        return err_set("lstrip and rstrip with normalized are not supported where the normalizer writes spaces");
+    }
+    return sentence_normalize(l->t->sentence, *bytes, *length, 1, bytes, length);
+}
+
 static int read_one_added(loader_t *l, const json_t *token) {
     static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
                                        "rstrip", "normalized", "special",     NULL};
@@ -177,6 +209,7 @@ static int read_one_added(loader_t *l, const json_t *token) {
     const uint8_t *bytes = (const uint8_t *)text;
     size_t length = json_string_length(content);
     int is_normalized = json_is_true(normalized);
+    if (is_normalized && l->t->sentence) TRY(normalize_added(l, token, &bytes, &length));
     if (is_normalized && l->t->pipeline.is_nfc) TRY(nfc_normalize(&l->t->nfc, bytes, length, &bytes, &length));
     added_token_t added = {.text = (uint8_t *)bytes,
                            .bytes = length,
@@ -195,8 +228,24 @@ static int read_added(loader_t *l) {
     return added_sort(&l->t->normalized);
 }
 
+static int fill_texts(const loader_t *l, int64_t total, int is_first, token_texts_t *texts) {
+    const sentence_rules_t *rules = l->t->pipeline.is_sentence ? &l->t->pipeline.sentence : NULL;
+    int64_t at = 0;
+    texts->bytes = mem_new(total, 1, "token texts");
+    texts->offset = mem_new((int64_t)l->t->vocab + 1, sizeof *texts->offset, "token texts");
+    if (!texts->bytes || !texts->offset) return -1;
+    for (int32_t id = 0; id < l->t->vocab; id++) {
+        const char *text = l->text[id];
+        uint8_t *out = texts->bytes + at;
+        at += (int64_t)(rules ? sentence_decode(rules, text, strlen(text), is_first, out)
+                              : bytelevel_decode(text, strlen(text), out));
+        texts->offset[id + 1] = at;
+    }
+    return 0;
+}
+
 /* Texts by id for decoding, once all ids are known to be there. */
-static int fill_texts(loader_t *l) {
+static int read_texts(loader_t *l) {
     tokenizer_t *t = l->t;
     int64_t total = 0;
     for (int32_t id = 0; id < l->limit; id++) {
@@ -207,14 +256,8 @@ static int fill_texts(loader_t *l) {
         total += (int64_t)strlen(l->text[id]);
     }
     if (t->vocab == 0) return err_set("the vocabulary is empty");
-    t->bytes = mem_new(total, 1, "token texts");
-    t->offset = mem_new((int64_t)t->vocab + 1, sizeof *t->offset, "token texts");
-    if (!t->bytes || !t->offset) return -1;
-    for (int32_t id = 0; id < t->vocab; id++) {
-        const char *text = l->text[id];
-        t->offset[id + 1] = t->offset[id] + (int64_t)bytelevel_decode(text, strlen(text), t->bytes + t->offset[id]);
-    }
-    return 0;
+    TRY(fill_texts(l, total, 0, &t->texts));
+    return t->pipeline.sentence.drops_in_first ? fill_texts(l, total, 1, &t->first) : 0;
 }
 
 static int read_tables(const json_t *root, loader_t *l) {
@@ -222,10 +265,11 @@ static int read_tables(const json_t *root, loader_t *l) {
     l->added = json_object_get(root, "added_tokens");
     if (!json_is_unset(l->added) && !json_is_array(l->added)) return err_set("added_tokens is not a list");
     TRY(read_vocab(l));
+    if (l->t->pipeline.is_sentence) TRY(read_characters(l, json_object_get(root, "model")));
     TRY(read_merges(l));
     if (json_is_true(json_object_get(json_object_get(root, "model"), "ignore_merges"))) TRY(read_wholes(l));
     TRY(read_added(l));
-    TRY(fill_texts(l));
+    TRY(read_texts(l));
     static const char *const end[] = {"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"};
     l->t->end = -1;
     for (size_t i = 0; i < sizeof end / sizeof *end && l->t->end < 0; i++) l->t->end = tokenizer_find(l->t, end[i]);

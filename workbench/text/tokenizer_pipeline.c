@@ -138,6 +138,7 @@ static int check_decoder(const json_t *part, pipeline_t *pipeline) {
 }
 
 int tokenizer_read_pipeline(const json_t *root, pipeline_t *pipeline) {
+    if ((pipeline->is_sentence = sentence_is_kind(root))) return sentence_read_pipeline(root, &pipeline->sentence);
     TRY(read_parts(json_object_get(root, "normalizer"), "normalizer", "normalizers", read_normalizer, pipeline));
     TRY(read_parts(json_object_get(root, "pre_tokenizer"), "pre_tokenizer", "pretokenizers", read_pre_tokenizer,
                    pipeline));

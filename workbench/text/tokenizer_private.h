@@ -6,6 +6,7 @@
 #include "text/bpe.h"
 #include "text/nfc.h"
 #include "text/pretoken.h"
+#include "text/sentence.h"
 #include "text/tokenizer.h"
 
 enum { MOST_RULES = 4 };
@@ -17,14 +18,23 @@ typedef struct {
     int add_prefix_space; // a piece that does not start with a blank gets one
     int32_t rules;        // pre-tokens: text is split by the first rule, each part by the next
     pretoken_rule_t rule[MOST_RULES];
+    int is_sentence; // SentencePiece-style, with rules of its own in place of all these
+    sentence_rules_t sentence;
 } pipeline_t;
+
+/* Texts of all tokens, one after the other. */
+typedef struct {
+    uint8_t *bytes;
+    int64_t *offset; // (vocab + 1) into bytes; NULL: no entries
+} token_texts_t;
 
 struct tokenizer {
     pipeline_t pipeline;
     int32_t vocab, end;
-    uint8_t *bytes;  // texts of all tokens, one after the other
-    int64_t *offset; // (vocab + 1) into bytes
+    token_texts_t texts; // as they stand inside a decoded text
+    token_texts_t first; // at its start, where that differs; else without entries
     bpe_t *bpe;
+    sentence_t *sentence;      // NULL: byte-level
     added_t exact, normalized; // added tokens looked for before and after normalization
     // scratch of encoding
     nfc_t nfc;
