@@ -32,6 +32,7 @@ struct zin {
     size_t capacity;
     size_t start, end;
     int64_t base;       // where text[0] stands in the unpacked file
+    int64_t intact;     // before this place lines were given away: callers write on them
     int text_end;       // no more text will come
     int64_t limit;      // most bytes of a line
     const char *remedy; // what to do when one is longer
@@ -144,6 +145,7 @@ static int unpack_zstd(zin_t *in, char *to, size_t room, size_t *got) {
 
 static int unpack_gzip(zin_t *in, char *to, size_t room, size_t *got) {
     z_stream *z = &in->gzip;
+    if (in->frames > 0 && !in->frame_open && in->raw[in->raw_used] != 0x1F) return damaged(in, "incorrect header");
     uInt size = room < 1 << 30 ? (uInt)room : 1 << 30;
     z->next_in = in->raw + in->raw_used;
     z->avail_in = (uInt)(in->raw_size - in->raw_used);
@@ -241,6 +243,7 @@ static int give(zin_t *in, size_t bytes, size_t end_bytes, char **text) {
     in->line_start = in->base + (int64_t)in->start;
     in->clear = in->line_start + 1;
     in->start += bytes + end_bytes;
+    in->intact = in->base + (int64_t)in->start;
     in->lines++;
     return 1;
 }
@@ -295,14 +298,14 @@ static int rewind_to_start(zin_t *in) {
     unpack_end(in);
     in->raw_used = in->raw_size = in->start = in->end = 0;
     in->raw_end = in->text_end = in->frame_open = in->pending = in->frames = 0;
-    in->base = 0;
+    in->base = in->intact = 0;
     TRY(raw_fill(in));
     return unpack_start(in);
 }
 
 /* To a byte of the unpacked text, or to its end when that comes before. */
 static int seek(zin_t *in, int64_t offset) {
-    if (offset < in->base) TRY(rewind_to_start(in));
+    if (offset < in->base || offset < in->intact) TRY(rewind_to_start(in));
     if (in->packing == PACKED_NOT && offset > in->base + (int64_t)in->end) {
         if (lseek(in->fd, (off_t)offset, SEEK_SET) < 0)
             return err_set("%s: cannot seek: %s", in->path, strerror(errno));
