@@ -48,7 +48,11 @@ int token_file_open(const char *path, int64_t data, int32_t width, int32_t is_si
     *file = (token_file_t){.path = path, .fd = -1, .width = width, .is_signed = is_signed, .data = data};
     file->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (file->fd < 0) return err_set("%s: cannot open: %s", path, strerror(errno));
-    if (measure(file) == 0 && (file->raw = mem_new(RAW_BYTES, 1, "tokens as in the file")) != NULL) return 0;
+    if (measure(file) == 0) {
+        int64_t most = RAW_BYTES / width;
+        file->raw = mem_new(file->n < most ? file->n : most, (size_t)width, "tokens as in the file");
+        if (file->raw != NULL) return 0;
+    }
     token_file_close(file);
     return -1;
 }
