@@ -102,7 +102,7 @@ take() {
     list=$1
     shift
     : >"$work/missing"
-    awk 'NR == FNR { is[$0] = 1; next } { print $0, ($0 in is) }' "$work/installed" "$list" >"$work/marked"
+    awk 'FILENAME == ARGV[1] { is[$0] = 1; next } { print $0, ($0 in is) }' "$work/installed" "$list" >"$work/marked"
     while read -r package pinned installed; do
         if unpack_deb "$package" "$pinned" "$@" || { [ "$installed" = 1 ] && take_installed "$package" "$@"; }; then
             echo "$package $pinned" >>"$work/taken"
@@ -112,7 +112,7 @@ take() {
 
 # download LIST: four at a time, since small packages are a matter of round trips. The option silences a warning to root.
 download() {
-    sed 's/ /=/' "$1" | (cd "$work/debs" && xargs -n 40 -P 4 apt-get -qq -o APT::Sandbox::User=root download) >"$work/apt" 2>&1 ||
+    sed 's/ /=/' "$1" | (cd "$work/debs" && xargs -n 300 -P 4 apt-get -qq -o APT::Sandbox::User=root download) >"$work/apt" 2>&1 ||
         fail "apt-get download failed: $(grep '^E:' "$work/apt" | head -n 3)"
     for deb in "$work"/debs/*.deb; do
         [ "$debs" = "$work/debs" ] || mv "$deb" "$debs/" || fail "cannot write in $debs"
