@@ -208,7 +208,7 @@ static void test_ranges(void **state) {
     const char *const path[3] = {scratch("range"), scratch("range.zst"), scratch("range.gz")};
     char *text = mem_new(MOST, 1, "test"), *expected = mem_new(2 * MOST, 1, "test"),
          *found = mem_new(2 * MOST, 1, "test");
-    for (int round = 0; round < 120; round++) {
+    for (int round = 0; round < 60; round++) {
         size_t bytes = make_text(text, MOST, round % 30 == 0);
         write_packings(path, text, bytes);
         for (int packing = 0; packing < 3; packing++) {
@@ -277,7 +277,7 @@ static void test_limit(void **state) {
 /* A line much longer than the buffers, to the byte of the limit and one beyond, in all packings. */
 static void test_long_lines_take_no_more_than_the_limit(void **state) {
     (void)state;
-    enum { LIMIT = 40 << 20 };
+    enum { LIMIT = 8 << 20 };
     const char *const path[3] = {scratch("long"), scratch("long.zst"), scratch("long.gz")};
     char *text = mem_new(LIMIT + 9, 1, "test"), *line;
     memset(text, 'x', LIMIT + 1);

@@ -129,9 +129,9 @@ static int match(const entry_t *entry, file_list_t *files) {
     int by_prefix = first != NULL && !ends_with(entry->pattern, first) && !ends_with(entry->pattern, second);
     char *pattern = mem_printf("%s%s", entry->pattern, by_prefix ? first : "");
     if (pattern == NULL) return -1;
-    int rc;
-    unescape(pattern, has_wildcard(pattern));
-    if (has_wildcard(pattern)) {
+    int rc, wild = has_wildcard(pattern);
+    unescape(pattern, wild);
+    if (wild) {
         rc = file_glob(pattern, files);
         if (rc == 0 && files->count == 0) rc = err_set("%s matches no file", pattern);
     } else {
@@ -191,6 +191,7 @@ static int tell_format(const char *path, const format_t **format) {
 static int regular_size(const char *path, int64_t *bytes) {
     struct stat file;
     if (stat(path, &file) != 0) return err_set("%s: %s", path, strerror(errno));
+    if (S_ISDIR(file.st_mode)) return err_set("%s: is a folder; name its files, as in %s/*.jsonl", path, path);
     if (!S_ISREG(file.st_mode)) return err_set("%s: is not a regular file", path);
     *bytes = file.st_size;
     return 0;
