@@ -1,5 +1,5 @@
-/* Suffix sorting of integer strings by induced sorting (Nong, Zhang and Chan, DCC 2009), linear in time whatever the text
- * repeats. Private to index/. */
+/* Suffix sorting of integer strings by induced sorting (Nong, Zhang and Chan, DCC 2009), linear in time whatever the
+ * text repeats. Private to index/. */
 #ifndef MEMPROBE_SUFFIX_SORT_H
 #define MEMPROBE_SUFFIX_SORT_H
 #include <stdint.h>
