@@ -8,6 +8,11 @@ enum { EXIT_FAILED = 1, EXIT_MISUSE = 2, EXIT_INTERRUPTED = 75 };
 /* Verbs of a study: cmd_study runs the stages up to the one that argv[0] names. Collective. */
 int cmd_study(int argc, char **argv);
 
+/* Lookups in a corpus. Collective. */
+int cmd_index(int argc, char **argv);
+int cmd_count(int argc, char **argv);
+int cmd_locate(int argc, char **argv);
+
 /* Tools: for one rank. */
 int cmd_tokenizer(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
