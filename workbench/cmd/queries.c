@@ -42,7 +42,8 @@ int query_options_parse(int argc, char **argv, query_options_t *o) {
     opterr = 0;
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
-        if (is_count && c != 0 && strchr("lnm", c)) return err_set("--longest, --least and --limit belong to memprobe locate");
+        if (is_count && c != 0 && strchr("lnm", c))
+            return err_set("--longest, --least and --limit belong to memprobe locate");
         if (c == 'c') o->corpus = optarg;
         if (c == 't') o->tokenizer = optarg;
         if (c == 'q') o->file = optarg;
