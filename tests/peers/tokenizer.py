@@ -3,31 +3,41 @@
 
     tokenizer.py --program build/out/memprobe --tokenizer 20B_tokenizer.json [PATH...]
 
-encodes, with both, every character of Unicode, random strings, and the files under each PATH (up to --megabytes), with
-the given tokenizer and with one trained here; decodes what was encoded; trains on the same text with both and compares
-vocabulary and merges. Prints a line a check and exits with 1 if any of them differs. --freeze tests/golden
-only writes samples of what the library answers, for the unit tests. The program and the tokenizer may also be given as MEMPROBE and TOKENIZER.
+encodes, with both, every character of Unicode, random strings, and the files under each PATH (up to --megabytes of each),
+with the given tokenizer, with one trained here, and with one of each style that researchers have (the way Llama-3, Qwen2,
+StarCoder ... split text; flags of added tokens), over a vocabulary that was trained across all borders of words, so that a
+wrong border shows; decodes what was encoded; trains on the same text with both and compares vocabulary and merges. Prints
+a line a check and exits with 1 if any of them differs. --styles picks styles by name; --speed compares only the rates, on
+the files, both on one core and one document at a time. --freeze tests/golden only writes samples of what the library
+answers, for the unit tests. The program and the tokenizer may also be given as MEMPROBE and TOKENIZER.
 """
 import argparse
+import gzip
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
 import unicodedata
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["RAYON_NUM_THREADS"] = "1"
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 import tokenizers
 
 ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 ap.add_argument("--program", default=os.environ.get("MEMPROBE", "build/out/memprobe"))
 ap.add_argument("--tokenizer", default=os.environ.get("TOKENIZER", "../shared/data/20B_tokenizer.json"))
-ap.add_argument("--megabytes", type=float, default=8)
+ap.add_argument("--megabytes", type=float, default=4)
 ap.add_argument("--strings", type=int, default=50000)
 ap.add_argument("--vocab", type=int, default=4096)
 ap.add_argument("--train-text", help="plain text to train on; else the files under PATH")
+ap.add_argument("--styles", help="names, comma-separated; given and trained are the first two")
+ap.add_argument("--speed", action="store_true")
+ap.add_argument("--no-characters", action="store_true")
 ap.add_argument("--freeze", metavar="DIR")
 ap.add_argument("paths", nargs="*", metavar="PATH")
 args = ap.parse_args()
@@ -53,25 +63,43 @@ def write_jsonl(texts):
     return path
 
 
+def batches(texts, characters=10_000_000):
+    batch, size = [], 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size > characters:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
 def compare(name, path, texts):
     """Ids of all texts by both, and memprobe's text of the ids against the library's."""
     library = Tokenizer.from_file(path)
-    started = time.perf_counter()
-    theirs = [library.encode(text, add_special_tokens=False).ids for text in texts]
-    seconds = time.perf_counter() - started
-    lines = memprobe("encode", "--tokenizer", path, write_jsonl(texts)).decode().split("\n")
-    ours = [[int(word) for word in line.split()] for line in lines[:-1]]
-    wrong = [i for i in range(len(texts)) if i >= len(ours) or ours[i] != theirs[i]]
-    size = sum(len(text.encode()) for text in texts)
-    report(f"encode {name}", not wrong and len(ours) == len(texts),
-           f"{len(texts)} texts, {size / 1e6:.2f} MB, {sum(map(len, theirs))} tokens, {len(wrong)} differ; "
-           f"library {size / 1e6 / seconds:.2f} MB/s")
-    for i in wrong[:5]:
-        print("      ", ascii(texts[i][:100]), "library", theirs[i][:30], "memprobe", ours[i][:30] if i < len(ours) else None)
-    back = memprobe("decode", "--tokenizer", path, input="\n".join(" ".join(map(str, ids)) for ids in theirs).encode())
-    want = "".join(library.decode(ids, skip_special_tokens=False) for ids in theirs)
-    report(f"decode {name}", back.decode(errors="replace") == want)
-    return wrong
+    n = size = tokens = wrong = wrong_back = 0
+    seconds = 0.0
+    for batch in batches(texts):
+        started = time.perf_counter()
+        theirs = [library.encode(text, add_special_tokens=False).ids for text in batch]
+        seconds += time.perf_counter() - started
+        want = [" ".join(map(str, ids)) for ids in theirs]
+        ours = memprobe("encode", "--tokenizer", path, write_jsonl(batch)).decode().split("\n")[:-1]
+        ours += ["nothing"] * (len(batch) - len(ours))
+        for text, got, ids in zip(batch, ours, want):
+            if got != ids:
+                wrong += 1
+                if wrong <= 5:
+                    print("      ", ascii(text[:100]), "library", ids[:200], "memprobe", got[:200])
+        back = memprobe("decode", "--tokenizer", path, input="\n".join(want).encode())
+        wrong_back += back.decode(errors="replace") != "".join(library.decode(ids, skip_special_tokens=False) for ids in theirs)
+        n += len(batch)
+        size += sum(len(text.encode()) for text in batch)
+        tokens += sum(map(len, theirs))
+    report(f"encode {name}", not wrong, f"{n} texts, {size / 1e6:.2f} MB, {tokens} tokens, {wrong} differ; "
+           f"library {size / 1e6 / max(seconds, 1e-9):.2f} MB/s")
+    report(f"decode {name}", not wrong_back)
 
 
 def characters():
@@ -80,43 +108,54 @@ def characters():
             if not 0xD800 <= ord(c) <= 0xDFFF]
 
 
-def random_texts(n):
-    rng = random.Random(1)
-    some = ["<|endoftext|>", "<|padding|>", "  ", "\n", "\t", "\r\n", "'s", "'ll", "'", " ", "\u00a0", "\u0085", "\u2028", "\u3000", "\u200b",
-            "e\u0301", "\u1100\u1161\u11a8", "\uac00\u11a8", "\u212b", "\u0958", "\U0001d15e", "\u0f73", "a", "Z", "9", "\u0669", "\u00b2", "\u2167", "_",
-            "\U0001f600", "\u4e2d", "\u0e01\u0e33", "\0", "\ufeff", "\ufffd", "the", " quick", "\u0300", "\u0315", "\u05b0", "\u0323", "\u0344"]
+SOME = ["<|endoftext|>", "<|padding|>", "  ", "\n", "\t", "\r\n", "'s", "'ll", "'", " ", "\u00a0", "\u0085", "\u2028", "\u3000", "\u200b",
+        "e\u0301", "\u1100\u1161\u11a8", "\uac00\u11a8", "\u212b", "\u0958", "\U0001d15e", "\u0f73", "a", "Z", "9", "\u0669", "\u00b2", "\u2167",
+        "_", "\U0001f600", "\u4e2d", "\u0e01\u0e33", "\0", "\ufeff", "\ufffd", "the", " quick", "\u0300", "\u0315", "\u05b0", "\u0323", "\u0344"]
+# Where the styles differ: letters in both cases, numbers, newlines after marks, contractions, added tokens.
+EDGES = ["'S", "'RE", "'Ve", "'lL", "'\u017f", "\u017f", "\r", "\n", " ", " ", "x", "Ab", "1", "12", "1234", "\u00bd", ".", "!?", "-", "/",
+         "\U00011de3", "\U00016ff5", "\u00e9", "\u1e9e", "\u4e2d\u6587", "\u0301", "<l>", "<r>", "<b>", "<n>", "<|end_of_text|>", "in", "ing"]
+
+
+def random_texts(n, longest=30, seed=1, some=SOME):
+    rng = random.Random(seed)
 
     def piece():
         kind = rng.random()
         if kind < 0.5:
             return rng.choice(some)
-        if kind < 0.65:
-            return rng.choice(some) * rng.randrange(1, 40)
+        if kind < 0.6:
+            return rng.choice(EDGES)
+        if kind < 0.7:
+            return rng.choice(some) * rng.randrange(1, 20)
         top = rng.choice([0x80, 0x250, 0x800, 0x3000, 0x10000, 0x110000])
         code = rng.randrange(top)
         return "" if 0xD800 <= code <= 0xDFFF else chr(code)
-    return ["".join(piece() for _ in range(rng.randrange(0, 30))) for _ in range(n)]
+    return ["".join(piece() for _ in range(rng.randrange(0, longest))) for _ in range(n)]
 
 
-def file_texts(paths, megabytes):
-    """Files in order of name, decoded as UTF-8 where they are that and as Latin-1 where not."""
-    texts, left = [], megabytes * 1e6
-    for top in paths:
-        names = [top] if os.path.isfile(top) else sorted(os.path.join(d, f) for d, _, fs in os.walk(top) for f in fs)
-        for name in names:
-            if left <= 0:
-                return texts
-            if not os.path.isfile(name):
-                continue
-            with open(name, "rb") as file:
-                data = file.read(200_000)
-            try:
-                text = data.decode()
-            except UnicodeDecodeError:
-                text = data.decode("latin-1")
-            left -= len(text.encode())
-            texts.append(text)
-    return texts
+def file_text(name):
+    """UTF-8 where it is that, but for the odd byte in a catalogue of translations; else Latin-1. Unpacked."""
+    with (gzip.open if name.endswith(".gz") else open)(name, "rb") as file:
+        data = file.read(200_000)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode(errors="replace") if name.endswith(".mo") else data.decode("latin-1")
+
+
+def file_texts(top, megabytes):
+    """Files of a folder, in order of name but spread over the whole of it."""
+    names = [top] if os.path.isfile(top) else sorted(os.path.join(d, f) for d, _, fs in os.walk(top) for f in fs)
+    random.Random(1).shuffle(names)
+    left = megabytes * 1e6
+    for name in names:
+        if left <= 0:
+            return
+        if not os.path.isfile(name) or os.path.islink(name):
+            continue
+        text = file_text(name)
+        left -= len(text.encode())
+        yield text
 
 
 def library_trainer(texts, vocab):
@@ -148,35 +187,159 @@ def compare_trainers(texts, vocab):
     return path
 
 
+# --- styles ---------------------------------------------------------------------------------------------------------
+
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+GPT2_SHORT = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+          r"|\s+(?!\S)|\s+")
+QWEN2 = LLAMA3.replace("{1,3}", "")
+
+
+def split(regex, behavior="isolated", invert=False):
+    return pre_tokenizers.Split(Regex(regex), behavior, invert)
+
+
+def byte_level(space=False, regex=True):
+    return pre_tokenizers.ByteLevel(add_prefix_space=space, use_regex=regex)
+
+
+def sequence(*parts):
+    return pre_tokenizers.Sequence(list(parts))
+
+
+FLAGS = [AddedToken("<l>", lstrip=True, normalized=False), AddedToken("<r>", rstrip=True, normalized=False),
+         AddedToken("<b>", lstrip=True, rstrip=True, normalized=True), AddedToken("<n>", rstrip=True, normalized=True),
+         AddedToken("  ", normalized=False), AddedToken("ing", normalized=True), AddedToken("x Ab", normalized=True),
+         AddedToken("e\u0301", normalized=True), AddedToken("e\u0301 a", normalized=True)]
+SPACES = [AddedToken(" " * n, normalized=True) for n in range(12, 1, -1)]
+END = [AddedToken("<|end_of_text|>", special=True, normalized=False)]
+
+# name: pre-tokenizer, NFC, ignore_merges, added tokens, template
+STYLES = {
+    "gpt2": (byte_level(), False, False, END, False),
+    "gpt2-split": (sequence(split(GPT2), byte_level(regex=False)), False, False, END, False),
+    "gpt2-short": (sequence(split(GPT2_SHORT), byte_level(regex=False)), False, False, END, False),
+    "gpt2-space": (byte_level(space=True), False, False, END + FLAGS[:4], False),
+    "neox": (byte_level(), True, False, SPACES + END, False),
+    "neox-space": (byte_level(space=True), True, False, FLAGS, False),
+    "llama3": (sequence(split(LLAMA3), byte_level(regex=False)), False, True, END, True),
+    "olmo2": (sequence(split(LLAMA3, "removed", True), byte_level(regex=False)), False, False, END, False),
+    "qwen2": (sequence(split(QWEN2), byte_level(regex=False)), True, False, END, False),
+    "starcoder": (sequence(pre_tokenizers.Digits(individual_digits=True), byte_level()), False, False, END, False),
+    "numbers": (sequence(pre_tokenizers.Digits(individual_digits=False), byte_level()), False, False, END, False),
+    "flags": (sequence(split(LLAMA3), byte_level(regex=False)), True, True, FLAGS + END, False),
+}
+
+
+def train_across(texts, vocab):
+    """A model whose merges know no borders of words."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = byte_level(regex=False)
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=vocab, show_progress=False,
+                                                             initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    return json.loads(tokenizer.to_str())["model"]
+
+
+def style(name, model):
+    """The tokenizer.json of a style."""
+    pre, nfc, ignore_merges, added, template = STYLES[name]
+    tokenizer = Tokenizer.from_str(json.dumps({"added_tokens": [], "model": model | {"ignore_merges": ignore_merges}}))
+    if nfc:
+        tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_tokens(added)
+    if template:
+        end = "<|end_of_text|>"
+        tokenizer.post_processor = processors.Sequence([
+            processors.ByteLevel(trim_offsets=False),
+            processors.TemplateProcessing(single=f"{end} $A", pair=f"$A {end} $B", special_tokens=[(end, tokenizer.token_to_id(end))])])
+    return json.loads(tokenizer.to_str())
+
+
+def speed(label, path, texts):
+    """Single calls on documents, both on one core; memprobe's rate is the one it prints, the best of three of each."""
+    library = Tokenizer.from_file(path)
+    size = sum(len(text.encode()) for text in texts) / 1e6
+    documents = write_jsonl(texts)
+    theirs = ours = 0.0
+    for _ in range(3):
+        started = time.perf_counter()
+        for text in texts:
+            library.encode(text, add_special_tokens=False)
+        theirs = max(theirs, size / (time.perf_counter() - started))
+        printed = memprobe("encode", "--count", "--tokenizer", path, documents).decode()
+        ours = max(ours, float(re.search(r"([0-9.]+) MB/s", printed)[1]))
+    print(f"speed {label}: {len(texts)} texts, {size:.2f} MB; memprobe {ours:.1f} MB/s, library {theirs:.2f} MB/s, "
+          f"ratio {ours / theirs:.1f}", flush=True)
+
+
+def write_samples(path, library, texts):
+    with open(path, "w", encoding="utf-8") as out:
+        for text in texts:
+            ids = library.encode(text, add_special_tokens=False).ids
+            out.write(json.dumps({"text": text, "ids": ids}, separators=(",", ":")) + "\n")
+
+
 def freeze(folder):
     """tokenizer_20b.jsonl: texts and ids of the given tokenizer. tokenizer_small.json: what the library trains on genesis.txt
-    (the first verses of the King James Bible, in the public domain); tokenizer_small.jsonl: texts and ids of that."""
+    (the first verses of the King James Bible, in the public domain); tokenizer_small.jsonl: texts and ids of that.
+    tokenizer_styles.json: a model trained across borders of words, texts, and for each style the tokenizer.json without
+    vocabulary and merges, and the ids of the texts."""
     with open(os.path.join(folder, "genesis.txt"), encoding="utf-8") as file:
-        trained = library_trainer([file.read()], 500)
+        genesis = file.read()
     small = os.path.join(folder, "tokenizer_small.json")
     with open(small, "w", encoding="utf-8") as out:
-        json.dump(trained, out, ensure_ascii=False, separators=(",", ":"))
+        json.dump(library_trainer([genesis], 500), out, ensure_ascii=False, separators=(",", ":"))
         out.write("\n")
-    texts = random_texts(70) + characters()[300:1300:33]
+    texts = random_texts(70, some=SOME) + characters()[300:1300:33]
     for name, path in (("tokenizer_20b.jsonl", args.tokenizer), ("tokenizer_small.jsonl", small)):
-        library = Tokenizer.from_file(path)
-        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
-            for text in texts:
-                ids = library.encode(text, add_special_tokens=False).ids
-                out.write(json.dumps({"text": text, "ids": ids}, separators=(",", ":")) + "\n")
+        write_samples(os.path.join(folder, name), Tokenizer.from_file(path), texts)
+    edges = random_texts(3000, 12, 2, EDGES)
+    model = train_across(genesis.split("\n") + edges, 700)
+    flags = ["<r>    x", "<r>  <l>  <b>   <n>  x  <l>", " <b> <b> ", "x<n>\u3000\n<l>", "  <l>  ", "e\u0301 a e\u0301 b"]
+    texts = flags + edges[:66] + texts[:28]
+    frozen = {"model": model, "texts": texts, "styles": {}}
+    for name in STYLES:
+        whole = style(name, model)
+        library = Tokenizer.from_str(json.dumps(whole))
+        del whole["model"]["vocab"], whole["model"]["merges"]
+        ids = [library.encode(text, add_special_tokens=False).ids for text in texts]
+        frozen["styles"][name] = {"tokenizer": whole, "ids": ids}
+    with open(os.path.join(folder, "tokenizer_styles.json"), "w", encoding="utf-8") as out:
+        json.dump(frozen, out, separators=(",", ":"))
+        out.write("\n")
 
 
 if args.freeze:
     freeze(args.freeze)
     sys.exit()
-texts = file_texts(args.paths, args.megabytes)
 print("tokenizers", tokenizers.__version__, "Unicode of Python", unicodedata.unidata_version)
-train_texts = [open(args.train_text, encoding="utf-8").read()] if args.train_text else texts
-trained = compare_trainers(train_texts, args.vocab) if train_texts else None
-for label, path in (("given", args.tokenizer), ("trained", trained)):
-    if path:
+wanted = args.styles.split(",") if args.styles else ["given", "trained", *STYLES]
+paths = {}
+if "given" in wanted:
+    paths["given"] = args.tokenizer
+some_files = [text for top in args.paths for text in file_texts(top, 0.5)]
+if "trained" in wanted and (args.train_text or some_files):
+    train_texts = [open(args.train_text, encoding="utf-8").read()] if args.train_text else some_files
+    paths["trained"] = compare_trainers(train_texts, args.vocab)
+if any(name in STYLES for name in wanted):
+    lines = [line for text in some_files for line in text.split("\n\n")]
+    across = train_across(lines[:20000] + random_texts(20000, 12, 2, EDGES), args.vocab)
+    for name in STYLES:
+        if name in wanted:
+            paths[name] = os.path.join(work.name, f"{name}.json")
+            with open(paths[name], "w", encoding="utf-8") as out:
+                json.dump(style(name, across), out)
+for label, path in paths.items():
+    if args.speed:
+        for top in args.paths:
+            speed(f"{label} {top}", path, list(file_texts(top, args.megabytes)))
+        continue
+    if not args.no_characters:
         compare(f"characters, {label}", path, characters())
-        compare(f"random strings, {label}", path, random_texts(args.strings))
-        if texts:
-            compare(f"files, {label}", path, texts)
+    compare(f"random strings, {label}", path, random_texts(args.strings, 12, 3) + random_texts(args.strings // 10, 60, 4))
+    for top in args.paths:
+        compare(f"{top}, {label}", path, file_texts(top, args.megabytes))
 sys.exit(bad != 0)

@@ -182,5 +182,5 @@ size_t pretoken_rule_end(pretoken_rule_t rule, const uint8_t *text, size_t at, s
 int pretoken_is_border(int32_t before, int32_t after) {
     char class = class_of(before);
     if (after == ' ') return class != SPACE;
-    return (class == LETTER || class == NUMBER) && after != '\'' && class_of(after) == OTHER;
+    return (class == LETTER || class == NUMBER) && class_of(after) == OTHER;
 }

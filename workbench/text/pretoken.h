@@ -33,8 +33,8 @@ size_t pretoken_rule_end(pretoken_rule_t rule, const uint8_t *text, size_t at, s
 size_t pretoken_end(const uint8_t *text, size_t at, size_t bytes); // the same by PRETOKEN_GPT2
 
 /* 1 when the border between two neighbouring characters ends a piece by every rule, whatever stands around them: before
- * a blank that follows something other than white space, and after a letter or number before something other (but no
- * apostrophe: it may begin a contraction). Codes of invalid bytes are -1. */
+ * a blank that follows something other than white space, and between a letter or number and something that is neither,
+ * nor white space. Codes of invalid bytes are -1. */
 int pretoken_is_border(int32_t before, int32_t after);
 
 #endif

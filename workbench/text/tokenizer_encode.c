@@ -10,10 +10,7 @@
 #include "text/utf8.h"
 #include <string.h>
 
-enum {
-    BLOCK = 1 << 16, // bytes of text normalized at a time, more where there is no place to cut
-    RUN = 1 << 14,   // ids handed on at a time, more for a longer word
-};
+enum { RUN = 1 << 14 }; // ids handed on at a time, more for a longer word
 
 typedef struct {
     tokenizer_t *t;
@@ -120,8 +117,7 @@ static int encode_normalized(encoder_t *e, const uint8_t *text, size_t bytes) {
  * beside it (any in ASCII is), so nothing composes or moves across; pre-tokens end there by every rule; and no added
  * token holds the two bytes that meet there. */
 static size_t find_cut(const tokenizer_t *t, const uint8_t *text, size_t from, size_t bytes) {
-    while (from < bytes && (text[from] & 0xC0) == 0x80) from++; // to where a character may begin
-    int32_t before = -1, after;
+    int32_t before = -1, after; // `from` may be inside a character, whose bytes then count as invalid
     for (size_t at = from; at < bytes; before = after) {
         size_t n = utf8_next(text, at, bytes, &after);
         if (before >= 0 && after >= 0 && pretoken_is_border(before, after) && unicode_is_inert(before) &&
@@ -170,7 +166,7 @@ static int encode_piece(encoder_t *e, const uint8_t *text, size_t bytes) {
     if (t->pipeline.sentence.is_normalizer && t->normalized.n > 0) return encode_normalized_sentence(e, text, bytes);
     if (!t->pipeline.is_nfc && !t->pipeline.add_prefix_space) return encode_normalized(e, text, bytes);
     for (size_t at = 0, end; at < bytes; at = end) {
-        end = bytes - at <= BLOCK ? bytes : find_cut(t, text, at + BLOCK, bytes);
+        end = bytes - at <= t->block ? bytes : find_cut(t, text, at + t->block, bytes);
         const uint8_t *block = text + at;
         size_t block_bytes = end - at;
         if (t->pipeline.is_nfc) TRY(nfc_normalize(&t->nfc, block, block_bytes, &block, &block_bytes));

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include <string.h>
 
+enum { BLOCK = 1 << 16 }; // fits the second-level cache
+
 const char *json_text_of(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     return text ? text : "";
@@ -59,7 +61,11 @@ int tokenizer_parse(const void *json, size_t bytes, tokenizer_t **tokenizer) {
     json_t *root = json_loadb(json, bytes, JSON_REJECT_DUPLICATES, &error);
     if (!root) return err_set("line %d: %s", error.line, error.text);
     tokenizer_t *t = mem_new(1, sizeof *t, "tokenizer");
-    int rc = t ? load_tree(root, t) : -1;
+    int rc = -1;
+    if (t) {
+        t->block = BLOCK;
+        rc = load_tree(root, t);
+    }
     json_decref(root);
     if (rc == 0) {
         *tokenizer = t;

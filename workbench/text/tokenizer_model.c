@@ -13,6 +13,7 @@ typedef struct {
     const json_t *vocab, *merges, *added;
     const char **text;  // (limit) by id; NULL: not given yet
     int32_t limit;      // no id can reach it unless there are holes
+    json_t *names;      // owned: normal forms of added tokens
     int32_t next_added; // id of the next added token that the vocabulary does not have
 } loader_t;
 
@@ -195,6 +196,15 @@ static int normalize_added(loader_t *l, const json_t *token, const uint8_t **byt
     return sentence_normalize(l->t->sentence, *bytes, *length, 1, bytes, length);
 }
 
+/* A token decodes to its normal form, as in the library. */
+static int rename_token(loader_t *l, int32_t id, const uint8_t *text, size_t bytes) {
+    json_t *name = json_stringn((const char *)text, bytes);
+    if (!name || json_array_append_new(l->names, name) != 0)
+        return err_set("no memory for a token of %zu bytes", bytes);
+    l->text[id] = json_string_value(name);
+    return 0;
+}
+
 static int read_one_added(loader_t *l, const json_t *token) {
     static const char *const keys[] = {"id",     "content",    "single_word", "lstrip",
                                        "rstrip", "normalized", "special",     NULL};
@@ -210,10 +220,14 @@ static int read_one_added(loader_t *l, const json_t *token) {
     size_t length = json_string_length(content);
     int is_normalized = json_is_true(normalized);
     if (is_normalized && l->t->sentence) TRY(normalize_added(l, token, &bytes, &length));
-    if (is_normalized && l->t->pipeline.is_nfc) TRY(nfc_normalize(&l->t->nfc, bytes, length, &bytes, &length));
+    int32_t id = (int32_t)json_integer_value(json_object_get(token, "id"));
+    if (is_normalized && l->t->pipeline.is_nfc) {
+        TRY(nfc_normalize(&l->t->nfc, bytes, length, &bytes, &length));
+        TRY(rename_token(l, id, bytes, length));
+    }
     added_token_t added = {.text = (uint8_t *)bytes,
                            .bytes = length,
-                           .id = (int32_t)json_integer_value(json_object_get(token, "id")),
+                           .id = id,
                            .lstrip = json_is_true(json_object_get(token, "lstrip")),
                            .rstrip = json_is_true(json_object_get(token, "rstrip"))};
     return added_put(is_normalized ? &l->t->normalized : &l->t->exact, &added);
@@ -277,8 +291,9 @@ static int read_tables(const json_t *root, loader_t *l) {
 }
 
 int tokenizer_read_model(const json_t *root, tokenizer_t *t) {
-    loader_t l = {.t = t};
-    int rc = read_tables(root, &l);
+    loader_t l = {.t = t, .names = json_array()};
+    int rc = l.names ? read_tables(root, &l) : err_set("no memory for added tokens");
+    json_decref(l.names);
     mem_free(l.text);
     return rc;
 }

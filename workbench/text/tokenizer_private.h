@@ -36,7 +36,8 @@ struct tokenizer {
     bpe_t *bpe;
     sentence_t *sentence;      // NULL: byte-level
     added_t exact, normalized; // added tokens looked for before and after normalization
-    // scratch of encoding
+    // of encoding, and scratch of it
+    size_t block; // bytes of text normalized at a time, more where there is no place to cut
     nfc_t nfc;
     uint8_t *prefixed;
     int64_t prefixed_capacity;
