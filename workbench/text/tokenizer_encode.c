@@ -153,7 +153,7 @@ static int encode_normalized_sentence(encoder_t *e, const uint8_t *text, size_t 
     for (size_t at = 0, end; at < bytes; at = end) {
         const uint8_t *block;
         size_t block_bytes;
-        end = bytes - at <= BLOCK ? bytes : find_sentence_cut(t, text, at + BLOCK, bytes);
+        end = bytes - at <= t->block ? bytes : find_sentence_cut(t, text, at + t->block, bytes);
         TRY(sentence_normalize(t->sentence, text + at, end - at, at == 0, &block, &block_bytes));
         TRY(encode_normalized(e, block, block_bytes));
     }
