@@ -19,6 +19,7 @@ peer() {
 }
 peer torch,transformers tests/peers/neox.py check
 peer torch,transformers tests/peers/train.py check
+peer numpy tests/peers/formats.py
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 # A study small enough to be recomputed as a whole, with a model that is trained until it knows something by heart.
