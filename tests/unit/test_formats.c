@@ -266,11 +266,29 @@ static void test_long_stream(void **state) {
 
 /* --- records ------------------------------------------------------------------------------------------------------ */
 
+/* A range that is set while a record is half given. */
+static void check_leaves_document(void) {
+    inputs_t inputs;
+    documents_t *reader;
+    document_t d;
+    check_ok(open_list("pythia:%s/a.bin:record=3:end=2", 99, &inputs));
+    check_ok(documents_open(&inputs.input[0], &reader));
+    assert_int_equal(documents_next(reader, &d), 1);
+    assert_string_equal(d.id, "a.bin@0");
+    check_ok(documents_range(reader, 1, 2));
+    assert_int_equal(documents_next(reader, &d), 1);
+    assert_string_equal(d.id, "a.bin@1");
+    assert_int_equal(documents_next(reader, &d), 0);
+    documents_close(reader);
+    inputs_free(&inputs);
+}
+
 static void test_pythia(void **state) {
     (void)state;
     WRITE_TOKENS("a.bin", 2, 1, 2, 3, 4, 0, 6);
     check_reads("pythia:%s/a.bin:record=3", "a.bin@0: 1 2 3\na.bin@1: 4 0 6\n");
     check_reads("pythia:%s/a.bin:record=2:end=0", "a.bin@0: 1 2\na.bin@1: 3 4\na.bin@2:\na.bin@2+1: 6\n");
+    check_leaves_document();
     check_refused("pythia:%s/a.bin", 9999, "6 tokens are no whole number of records of 2049");
     int64_t *tokens = mem_new(3 * 2049, sizeof *tokens, "tokens");
     for (int i = 0; i < 3 * 2049; i++) tokens[i] = i;
