@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/tokenizer_private.h"
+#include "text/utf8.h"
 #include <assert.h>
 #include <string.h>
 
@@ -42,13 +43,25 @@ const char *tokenizer_text(const tokenizer_t *t, int32_t id, size_t *bytes) {
     return (const char *)text_of(t, id, 0, bytes);
 }
 
+/* Added tokens that a normalizer of spaces writes with one in front are known by the text without it. */
+static int32_t find_prefixed(const tokenizer_t *t, const char *text) {
+    uint8_t space[4];
+    size_t bytes = strlen(text), prefix = utf8_write(t->pipeline.sentence.space, space);
+    if (t->pipeline.sentence.prefix != PREFIX_PIECE) return -1;
+    for (int64_t i = 0; i < t->normalized.n; i++) {
+        const added_token_t *token = &t->normalized.token[i];
+        if (token->bytes == prefix + bytes && memcmp(token->text + prefix, text, bytes) == 0) return token->id;
+    }
+    return -1;
+}
+
 int32_t tokenizer_find(const tokenizer_t *t, const char *text) {
     size_t wanted = strlen(text), bytes;
     for (int32_t id = 0; id < t->vocab; id++) {
         const char *token = tokenizer_text(t, id, &bytes);
         if (bytes == wanted && memcmp(token, text, bytes) == 0) return id;
     }
-    return -1;
+    return find_prefixed(t, text);
 }
 
 /* How many of the bytes at the start are spaces that the decoder takes away. */

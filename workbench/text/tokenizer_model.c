@@ -187,15 +187,6 @@ static int check_added_id(loader_t *l, const char *text, const json_t *id_value)
     return 0;
 }
 
-/* An added token as a normalizer of spaces leaves it. */
-static int normalize_added(loader_t *l, const json_t *token, const uint8_t **bytes, size_t *length) {
-    if (!l->t->pipeline.sentence.is_normalizer) return 0;
-    if (json_is_true(json_object_get(token, "lstrip")) || json_is_true(json_object_get(token, "rstrip"))) {
-        return err_set("lstrip and rstrip with normalized are not supported where the normalizer writes spaces");
-    }
-    return sentence_normalize(l->t->sentence, *bytes, *length, 1, bytes, length);
-}
-
 /* A token decodes to its normal form, as in the library. */
 static int rename_token(loader_t *l, int32_t id, const uint8_t *text, size_t bytes) {
     json_t *name = json_stringn((const char *)text, bytes);
@@ -203,6 +194,21 @@ static int rename_token(loader_t *l, int32_t id, const uint8_t *text, size_t byt
         return err_set("no memory for a token of %zu bytes", bytes);
     l->text[id] = json_string_value(name);
     return 0;
+}
+
+/* An added token as the normalizer leaves it. */
+static int normalize_added(loader_t *l, const json_t *token, int32_t id, const uint8_t **bytes, size_t *length) {
+    tokenizer_t *t = l->t;
+    if (t->pipeline.is_nfc) {
+        TRY(nfc_normalize(&t->nfc, *bytes, *length, bytes, length));
+        return rename_token(l, id, *bytes, *length);
+    }
+    if (!t->pipeline.sentence.is_normalizer) return 0;
+    if (json_is_true(json_object_get(token, "lstrip")) || json_is_true(json_object_get(token, "rstrip"))) {
+        return err_set("lstrip and rstrip with normalized are not supported where the normalizer writes spaces");
+    }
+    TRY(sentence_normalize(t->sentence, *bytes, *length, 1, bytes, length));
+    return rename_token(l, id, *bytes, *length);
 }
 
 static int read_one_added(loader_t *l, const json_t *token) {
@@ -219,12 +225,8 @@ static int read_one_added(loader_t *l, const json_t *token) {
     const uint8_t *bytes = (const uint8_t *)text;
     size_t length = json_string_length(content);
     int is_normalized = json_is_true(normalized);
-    if (is_normalized && l->t->sentence) TRY(normalize_added(l, token, &bytes, &length));
     int32_t id = (int32_t)json_integer_value(json_object_get(token, "id"));
-    if (is_normalized && l->t->pipeline.is_nfc) {
-        TRY(nfc_normalize(&l->t->nfc, bytes, length, &bytes, &length));
-        TRY(rename_token(l, id, bytes, length));
-    }
+    if (is_normalized) TRY(normalize_added(l, token, id, &bytes, &length));
     added_token_t added = {.text = (uint8_t *)bytes,
                            .bytes = length,
                            .id = id,
