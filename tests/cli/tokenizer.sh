@@ -48,3 +48,79 @@ ranks 1 tokenizer encode --tokenizer; expect 2 "--tokenizer"
 ranks 1 tokenizer encode --tokenizer "$T" "$G" "$G"; expect 2 "INPUT"
 ranks 1 tokenizer train --vocab many --out "$T" "$G"; expect 2 "many"
 ranks 1 tokenizer train --vocab 300 "$G"; expect 2 "--out"
+ranks 1 tokenizer train --vocab 300 --memory 10 --out "$T" "$G"; expect 2 "--memory 10"
+ranks 1 tokenizer encode --tokenizer "$T" --memory 1G "$G"; expect 2 "belong to train"
+
+# The help is true of what there is, and goes to stdout.
+ranks 1 tokenizer --help; expect 0
+for word in --tokenizer --lines --count --vocab --memory --out; do
+    grep -q -- "^  $word " "$OUT" || die "the help does not say $word"
+done
+
+# Inputs of every kind of text give the same ids: packed, by name or by a list, from standard input, under other names.
+lines() { ranks 1 tokenizer encode --tokenizer "$T" "$@"; expect 0; cmp "$OUT" "$TMP/want" || die "encode $* gives other ids"; }
+piped() { "$MEMPROBE" tokenizer encode --tokenizer "$T" "$@" >"$OUT" 2>"$ERR" || die "encode $* of standard input fails"; }
+mkdir "$TMP/many"
+for part in 1 2 3; do
+    printf 'line %s of a\nfile\n\n' $part >"$TMP/many/$part.txt"
+    printf '{"text":"line %s of a"}\n{"text":"file"}\n{"text":""}\n' $part >"$TMP/many/$part.ndjson"
+done
+gzip -k "$TMP/many/1.txt"
+zstd -q "$TMP/many/1.txt"
+cp "$TMP/many/1.txt" "$TMP/many/plain"
+ranks 1 tokenizer encode --tokenizer "$T" --lines "$TMP/many/1.txt"; expect 0
+cp "$OUT" "$TMP/want"
+[ "$(wc -l <"$TMP/want")" = 3 ] || die "a file of three lines has other documents"
+for name in 1.txt.gz 1.txt.zst plain 1.ndjson; do lines --lines "$TMP/many/$name"; done
+lines "text:$TMP/many/1.txt:split=line"
+piped --lines <"$TMP/many/1.txt"; cmp "$OUT" "$TMP/want" || die "lines of standard input are other documents"
+piped --lines - <"$TMP/many/1.txt.zst"; cmp "$OUT" "$TMP/want" || die "packed standard input is another text"
+sed 's/$/\r/' "$TMP/many/1.txt" >"$TMP/crlf"; lines --lines "$TMP/crlf"
+ranks 1 tokenizer encode --tokenizer "$T" "text:$TMP/many/*.txt:split=line"; expect 0
+[ "$(wc -l <"$OUT")" = 9 ] || die "a pattern of three files does not give their nine lines"
+ranks 1 tokenizer encode --tokenizer "$T" "$TMP/many/1.txt,$TMP/many/2.ndjson"; expect 0
+[ "$(wc -l <"$OUT")" = 4 ] || die "a list of a text and three JSON lines is not four documents"
+ranks 1 tokenizer encode --tokenizer "$T" --lines "$TMP/many/1.txt,$TMP/many/2.ndjson"; expect 1 "split=line"
+ranks 1 tokenizer encode --tokenizer "$T" "tokens:$TMP/many/plain:u16:end=0"; expect 1 "tokens, not text"
+ranks 1 tokenizer encode --tokenizer "$T" "$TMP/no*"; expect 1 "matches no file"
+
+# Any bytes come back, with a byte-level vocabulary and with one of the SentencePiece kind.
+S=tests/golden/sentence_small.json
+for i in $(seq 0 255) $(seq 255 -1 0); do printf "\\x$(printf %x "$i")"; done >"$TMP/bytes"
+gzip -n9 <"$G" >>"$TMP/bytes"
+for tokenizer in "$T" "$S"; do
+    for input in "$TMP/bytes" "$G"; do
+        "$MEMPROBE" tokenizer encode --tokenizer "$tokenizer" <"$input" 2>"$ERR" >"$TMP/ids" || die "encode of $input fails"
+        ranks 1 tokenizer decode --tokenizer "$tokenizer" "$TMP/ids"; expect 0
+        cmp "$OUT" "$input" || die "$tokenizer: decode is not the inverse of encode"
+    done
+done
+ranks 1 tokenizer encode --tokenizer "$S" --lines "$G"; expect 0
+cp "$OUT" "$TMP/ids"
+ranks 1 tokenizer decode --tokenizer "$S" --lines "$TMP/ids"; expect 0
+cmp "$OUT" "$G" || die "decode --lines is not the inverse of encode --lines for the SentencePiece kind"
+
+# A text of many tokens is decoded in runs; only its start loses a space.
+awk 'BEGIN { for (i = 0; i < 20000; i++) printf " the"; printf "\n" }' >"$TMP/long"
+ranks 1 tokenizer encode --tokenizer "$S" "$TMP/long"; expect 0
+cp "$OUT" "$TMP/ids"
+ranks 1 tokenizer decode --tokenizer "$S" "$TMP/ids"; expect 0
+cmp "$OUT" "$TMP/long" || die "a long text does not come back"
+
+# Ranks share the inputs and learn the same.
+if has_mpi; then
+    ranks 1 tokenizer train --vocab 300 --out "$TMP/one.json" "text:$TMP/many/*.txt:split=line" "$G"; expect 0
+    ranks 3 tokenizer train --vocab 300 --out "$TMP/three.json" "text:$TMP/many/*.txt:split=line" "$G"; expect 0
+    cmp "$TMP/one.json" "$TMP/three.json" || die "three ranks learn another vocabulary"
+    ranks 2 tokenizer train --vocab 300 --out "$TMP/none2.json" -; expect 1 "standard input"
+fi
+ranks 1 tokenizer train --vocab 300 --out "$TMP/none.json" "tokens:$TMP/many/plain:u16:end=0"; expect 1 "tokens, not text"
+
+ranks 1 inspect "$T"; expect 0
+for text in "byte-level BPE" "vocabulary 300" "pre-tokens: GPT-2" "normalizer: none" "added tokens: 1" 'end token 0 <|endoftext|>'; do
+    grep -qF "$text" "$OUT" || die "inspect of a byte-level tokenizer does not say: $text"
+done
+ranks 1 inspect "$S"; expect 0
+for text in "SentencePiece" "vocabulary 420" "U+2581" "end token 2 </s>"; do
+    grep -qF "$text" "$OUT" || die "inspect of a SentencePiece tokenizer does not say: $text"
+done

@@ -122,7 +122,7 @@ def train(texts, vocab):
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=True)
     special = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)]
     trainer = trainers.BpeTrainer(vocab_size=vocab, special_tokens=special, show_progress=False, limit_alphabet=300)
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator([text.replace("\0", "") for text in texts], trainer)  # memprobe refuses NUL in a token
     tree = json.loads(tokenizer.to_str())
     tree["added_tokens"] = [token for token in tree["added_tokens"] if not token["content"].startswith("<0x")]
     return tree
@@ -256,7 +256,7 @@ def freeze(folder):
     with open(os.path.join(folder, "sentence_small.json"), "w", encoding="utf-8") as out:
         json.dump(spell(base, "llama"), out, ensure_ascii=False, separators=(",", ":"))
         out.write("\n")
-    texts = random_texts(60, 7) + ["", " ", "  ", "In the beginning", " In  the beginning ", "the</s>the", "</s>", "</s> the"]
+    texts = [text for text in random_texts(90, 7) if len(text) < 60][:30] + ["", " ", "  ", "In the beginning", " In  the beginning ", "the</s>the", "</s>", "</s> the"]
     with open(os.path.join(folder, "sentence_small.jsonl"), "w", encoding="utf-8") as out:
         for name in ("llama", "replace", "first", "always", "never", "split"):
             tree = spell(base, name)

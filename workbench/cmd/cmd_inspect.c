@@ -97,8 +97,8 @@ static int list_documents(const char *path) {
 static int inspect_tokenizer(const char *path) {
     tokenizer_t *tokenizer;
     TRY(tokenizer_load(path, &tokenizer));
-    printf("%s: a byte-level BPE tokenizer\n", path);
-    printf("  vocabulary %d, end token %d\n", tokenizer_vocab(tokenizer), tokenizer_end(tokenizer));
+    printf("%s: ", path);
+    tokenizer_explain(tokenizer, stdout);
     tokenizer_free(tokenizer);
     return 0;
 }

@@ -2,13 +2,12 @@
  * implementations. */
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cmd/texts.h"
 #include "cmd/verbs.h"
 #include "par/par.h"
-#include "text/documents.h"
 #include "text/tokenizer.h"
 #include <errno.h>
 #include <getopt.h>
@@ -20,24 +19,31 @@
 
 static const char help[] =
     "usage: memprobe tokenizer encode --tokenizer FILE [--lines] [--count] [INPUT|-]\n"
-    "       memprobe tokenizer decode --tokenizer FILE [--lines] [INPUT|-]\n"
-    "       memprobe tokenizer train --vocab N --out FILE [--memory BYTES] INPUT...\n"
+    "       memprobe tokenizer decode --tokenizer FILE [--lines] [IDS|-]\n"
+    "       memprobe tokenizer train --vocab N --out FILE [--lines] [--memory BYTES] INPUT...\n"
     "\n"
-    "encode prints the ids of each document on a line, separated by spaces. A document is the whole input; with\n"
-    "--lines each line of it (without its newline); in a file whose name ends in .jsonl or .jsonl.zst each \"text\".\n"
+    "encode prints the ids of each document on a line, separated by spaces, as the library tokenizers gives them with\n"
+    "add_special_tokens=False. Special tokens written out in a text are encoded as such.\n"
     "decode is the inverse: it writes the text of each line of ids; with --lines, each followed by a newline.\n"
-    "train learns a byte-level BPE vocabulary of N entries and writes it as tokenizer.json; under mpirun the ranks "
+    "train learns a byte-level BPE vocabulary of N entries and writes it as tokenizer.json. Under mpirun the ranks "
     "share\n"
     "the inputs. Words that find no room in memory go to $TMPDIR (/tmp) for a while.\n"
     "\n"
-    "  --tokenizer FILE  a byte-level BPE tokenizer.json\n"
-    "  --lines           documents are lines\n"
+    "  --tokenizer FILE  a tokenizer.json: byte-level BPE, or SentencePiece-style BPE as Llama-2's\n"
+    "  --lines           documents are lines (without LF or CRLF)\n"
     "  --count           print only the number of tokens and the rate of encoding, MB/s\n"
     "  --vocab N         entries: <|endoftext|>, the 256 bytes, and N - 257 merged tokens\n"
     "  --memory BYTES    that a rank may use for training (1G)\n"
     "  --out FILE        where the trained tokenizer.json goes\n"
     "  --help            this text\n"
-    "INPUT - or none is standard input, plain text. Special tokens written out in a text are encoded as such.\n";
+    "\n"
+    "INPUT is a file or a list as in [corpus] documents: [FORMAT:]PATTERN[:OPTION...], separated by commas; - or none "
+    "is\n"
+    "standard input. Files may be packed by gzip or zstd. A document is a \"text\" of a file of JSON lines, which is "
+    "told\n"
+    "by its name (.jsonl, .ndjson, .json), and else the whole file or, with --lines or the option split=line, each "
+    "line.\n"
+    "Lines are read one at a time, however many there are. IDS is plain text.\n";
 
 enum { LEAST_MEMORY = 1000000 };
 
@@ -49,172 +55,146 @@ typedef struct {
     char **input;
 } options_t;
 
-/* --- inputs ------------------------------------------------------------------------------------------------------ */
-
-typedef int document_fn(void *state, const char *text, size_t bytes);
-
-static int ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
-static int each_line(const char *text, size_t bytes, document_fn *fn, void *state) {
-    for (size_t at = 0; at < bytes;) {
-        const char *newline = memchr(text + at, '\n', bytes - at);
-        size_t n = newline ? (size_t)(newline - text) - at : bytes - at;
-        TRY(fn(state, text + at, n));
-        at += n + 1;
-    }
-    return 0;
-}
-
-static int each_in_text(const char *text, size_t bytes, int lines, document_fn *fn, void *state) {
-    return lines ? each_line(text, bytes, fn, state) : fn(state, text ? text : "", bytes);
-}
-
-static int each_of_stdin(int lines, document_fn *fn, void *state) {
-    char *text = NULL;
-    int64_t capacity = 0;
-    size_t bytes = 0, got;
-    int rc = 0;
-    do {
-        TRY_GOTO(mem_grow(&text, &capacity, (int64_t)bytes + 65536, 1, "standard input"), end);
-        got = fread(text + bytes, 1, (size_t)capacity - bytes, stdin);
-        bytes += got;
-    } while (got > 0);
-    if (ferror(stdin)) TRY_GOTO(err_set("standard input: %s", strerror(errno)), end);
-    rc = each_in_text(text, bytes, lines, fn, state);
-end:
-    mem_free(text);
-    return rc;
-}
-
-static int each_of_jsonl(const char *path, document_fn *fn, void *state) {
-    documents_t *reader = NULL;
-    document_t document;
-    input_rules_t rules = input_rules_default();
-    inputs_t inputs;
-    int got;
-    TRY(inputs_open_file(path, "jsonl", &rules, &inputs));
-    int rc = documents_open(&inputs.input[0], &reader);
-    while (rc == 0 && (got = documents_next(reader, &document)) != 0) {
-        rc = got < 0 ? -1 : fn(state, document.text, document.bytes);
-    }
-    documents_close(reader);
-    inputs_free(&inputs);
-    return rc;
-}
-
-/* Calls fn for every document of an input. */
-static int each_document(const char *path, int lines, document_fn *fn, void *state) {
-    if (strcmp(path, "-") == 0) return each_of_stdin(lines, fn, state);
-    if (ends_with(path, ".jsonl") || ends_with(path, ".jsonl.zst")) return each_of_jsonl(path, fn, state);
-    file_map_t map;
-    TRY(file_map(path, &map));
-    int rc = each_in_text((const char *)map.data, map.size, lines, fn, state);
-    file_unmap(&map);
-    return rc;
-}
-
 /* --- encode ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     tokenizer_t *tokenizer;
-    int32_t *ids;
-    int64_t capacity, tokens, bytes;
+    int64_t tokens, bytes;
     double seconds;
     int count;
+    int is_inside; // of a line of ids
 } encode_t;
 
-static void print_ids(const int32_t *ids, int64_t n) {
+static int print_ids(void *state, const int32_t *ids, int64_t n) {
+    encode_t *e = state;
     for (int64_t i = 0; i < n; i++) {
         char digits[12];
         int at = sizeof digits;
         int32_t id = ids[i];
         do digits[--at] = (char)('0' + id % 10);
         while ((id /= 10) > 0);
-        if (i > 0) putchar_unlocked(' ');
+        if (e->is_inside) putchar_unlocked(' ');
+        e->is_inside = 1;
         fwrite(digits + at, 1, sizeof digits - (size_t)at, stdout);
     }
-    putchar_unlocked('\n');
+    return 0;
+}
+
+static int count_ids(void *state, const int32_t *ids, int64_t n) {
+    (void)ids;
+    ((encode_t *)state)->tokens += n;
+    return 0;
 }
 
 static int encode_document(void *state, const char *text, size_t bytes) {
     encode_t *e = state;
-    int64_t n = 0;
     double start = clock_wall();
-    TRY(tokenizer_encode(e->tokenizer, text, bytes, &e->ids, &n, &e->capacity));
+    TRY(tokenizer_encode_each(e->tokenizer, text, bytes, e->count ? count_ids : print_ids, e));
     e->seconds += clock_wall() - start;
-    e->tokens += n;
     e->bytes += (int64_t)bytes;
-    if (!e->count) print_ids(e->ids, n);
-    return 0;
+    if (!e->count) putchar_unlocked('\n');
+    e->is_inside = 0;
+    return ferror(stdout) ? err_set("standard output: %s", strerror(errno)) : 0;
 }
+
+static char standard_input[] = "-", *const only_standard_input[] = {standard_input};
 
 static int run_encode(const options_t *o) {
     encode_t e = {.count = o->count};
-    TRY(tokenizer_load(o->tokenizer, &e.tokenizer));
-    int rc = each_document(o->inputs ? o->input[0] : "-", o->lines, encode_document, &e);
+    texts_t *texts = NULL;
+    int rc = tokenizer_load(o->tokenizer, &e.tokenizer);
+    if (rc == 0) rc = texts_open(o->inputs > 0 ? o->input : only_standard_input, 1, o->lines, &texts);
+    for (int64_t i = 0; rc == 0 && i < texts_parts(texts); i++) rc = texts_each(texts, i, encode_document, &e);
     if (rc == 0 && o->count) {
         double rate = e.seconds > 0 ? 1e-6 * (double)e.bytes / e.seconds : 0;
         printf("%lld tokens, %.1f MB/s\n", (long long)e.tokens, rate);
     }
-    mem_free(e.ids);
+    texts_close(texts);
     tokenizer_free(e.tokenizer);
     return rc;
 }
 
 /* --- decode ------------------------------------------------------------------------------------------------------ */
 
+enum { RUN = 4096 }; // ids that are decoded at a time
+
 typedef struct {
     const tokenizer_t *tokenizer;
-    int32_t *ids;
-    int64_t capacity, line;
-    int lines;
+    FILE *in;
+    int32_t ids[RUN];
+    int64_t n;          // of them that wait
+    int64_t line, byte; // where we are, from 1
+    int is_inside;      // what waits goes on with a text
 } decode_t;
 
-/* The next id in text[*at ...); 1 when there is one, 0 at the end. */
-static int next_id(const char *text, size_t bytes, size_t *at, int32_t *id) {
-    while (*at < bytes && (text[*at] == ' ' || text[*at] == '\t' || text[*at] == '\r')) ++*at;
-    if (*at == bytes) return 0;
-    int64_t value = 0;
-    size_t from = *at;
-    for (; *at < bytes && text[*at] >= '0' && text[*at] <= '9' && value <= INT32_MAX; ++*at) {
-        value = 10 * value + (text[*at] - '0');
+/* Writes what waits. Only the start of a text needs more than one token at a time: there spaces may be dropped. */
+static int decode_run(decode_t *d) {
+    char *text;
+    size_t bytes;
+    for (int64_t i = 0; d->is_inside && i < d->n; i++) {
+        if (d->ids[i] >= tokenizer_vocab(d->tokenizer)) {
+            return err_set("token id %d is outside the vocabulary of %d entries", d->ids[i],
+                           tokenizer_vocab(d->tokenizer));
+        }
+        const char *token = tokenizer_text(d->tokenizer, d->ids[i], &bytes);
+        fwrite(token, 1, bytes, stdout);
     }
-    int is_end = *at == bytes || text[*at] == ' ' || text[*at] == '\t' || text[*at] == '\r';
-    if (*at == from || !is_end || value > INT32_MAX) return err_set("byte %zu: not a token id", from + 1);
-    *id = (int32_t)value;
+    if (!d->is_inside) {
+        TRY(tokenizer_decode(d->tokenizer, d->ids, d->n, &text, &bytes));
+        fwrite(text, 1, bytes, stdout);
+        mem_free(text);
+    }
+    d->is_inside = 1;
+    d->n = 0;
+    return ferror(stdout) ? err_set("standard output: %s", strerror(errno)) : 0;
+}
+
+static int next_char(decode_t *d) {
+    d->byte++;
+    return getc_unlocked(d->in);
+}
+
+/* One line of ids. 1 when there was one, 0 at the end. */
+static int decode_line(decode_t *d) {
+    int c = next_char(d);
+    if (c == EOF) return 0;
+    d->n = d->is_inside = 0;
+    while (c != '\n' && c != EOF) {
+        if (c == ' ' || c == '\t' || c == '\r') {
+            c = next_char(d);
+            continue;
+        }
+        int64_t value = 0, from = d->byte;
+        for (; c >= '0' && c <= '9' && value <= INT32_MAX; c = next_char(d)) value = 10 * value + (c - '0');
+        int is_end = c == EOF || c == '\n' || c == ' ' || c == '\t' || c == '\r';
+        if (d->byte == from || !is_end || value > INT32_MAX)
+            return err_set("byte %lld: not a token id", (long long)from);
+        if (d->n == RUN) TRY(decode_run(d));
+        d->ids[d->n++] = (int32_t)value;
+    }
+    TRY(decode_run(d));
     return 1;
 }
 
-static int decode_line(void *state, const char *text, size_t bytes) {
-    decode_t *d = state;
-    int64_t n = 0;
-    int32_t id = 0;
-    size_t at = 0, decoded_bytes;
-    int got;
-    char *decoded;
-    d->line++;
-    while ((got = next_id(text, bytes, &at, &id)) > 0) {
-        TRY(mem_grow(&d->ids, &d->capacity, n + 1, sizeof *d->ids, "token ids"));
-        d->ids[n++] = id;
+static int decode_lines(decode_t *d, int lines) {
+    for (int got = 1; got > 0;) {
+        d->line++;
+        d->byte = 0;
+        got = decode_line(d);
+        if (got < 0) return err_context("line %lld", (long long)d->line);
+        if (got > 0 && lines) putchar_unlocked('\n');
     }
-    if (got < 0 || tokenizer_decode(d->tokenizer, d->ids, n, &decoded, &decoded_bytes) != 0) {
-        return err_context("line %lld", (long long)d->line);
-    }
-    fwrite(decoded, 1, decoded_bytes, stdout);
-    mem_free(decoded);
-    if (d->lines) putchar_unlocked('\n');
     return 0;
 }
 
 static int run_decode(const options_t *o) {
     tokenizer_t *tokenizer;
+    const char *path = o->inputs > 0 && strcmp(o->input[0], "-") != 0 ? o->input[0] : NULL;
     TRY(tokenizer_load(o->tokenizer, &tokenizer));
-    decode_t d = {.tokenizer = tokenizer, .lines = o->lines};
-    int rc = each_document(o->inputs ? o->input[0] : "-", 1, decode_line, &d);
-    mem_free(d.ids);
+    decode_t d = {.tokenizer = tokenizer, .in = path ? fopen(path, "r") : stdin};
+    int rc = d.in ? decode_lines(&d, o->lines) : err_set("%s: cannot open: %s", path, strerror(errno));
+    if (rc == 0 && ferror(d.in)) rc = err_set("%s: cannot read", path ? path : "standard input");
+    if (path && d.in) fclose(d.in);
     tokenizer_free(tokenizer);
     return rc;
 }
@@ -225,26 +205,35 @@ static int train_document(void *state, const char *text, size_t bytes) {
     return bpe_trainer_add(state, text, bytes);
 }
 
-/* Inputs are dealt to the ranks. */
-static int train_on_inputs(const options_t *o, par_tickets_t *tickets, bpe_trainer_t *trainer) {
+/* Parts of the inputs are dealt to the ranks; what is learned does not depend on who got which. */
+static int train_on_parts(const texts_t *texts, par_tickets_t *tickets, bpe_trainer_t *trainer) {
     for (int64_t i; (i = par_tickets_next(tickets)) >= 0;) {
-        TRY(par_tickets_end(tickets, each_document(o->input[i], o->lines, train_document, trainer)));
+        TRY(par_tickets_end(tickets, texts_each(texts, i, train_document, trainer)));
     }
     return 0;
+}
+
+static int open_texts(const options_t *o, texts_t **texts) {
+    TRY(texts_open(o->input, o->inputs, o->lines, texts));
+    if (!texts_has_stdin(*texts) || par_size() == 1) return 0;
+    return err_set("standard input reaches one rank only: train on it without mpirun, or from a file");
 }
 
 static int train_on_ranks(const options_t *o) {
     bpe_trainer_t *trainer = NULL;
     par_tickets_t *tickets = NULL;
+    texts_t *texts = NULL;
     const char *scratch = getenv("TMPDIR");
-    int rc = par_agree(bpe_trainer_create(o->memory, scratch ? scratch : "/tmp", &trainer));
-    if (rc == 0) rc = par_tickets_create(o->inputs, &tickets);
+    int rc = par_agree(open_texts(o, &texts));
+    if (rc == 0) rc = par_agree(bpe_trainer_create(o->memory, scratch ? scratch : "/tmp", &trainer));
+    if (rc == 0) rc = par_tickets_create(texts_parts(texts), &tickets);
     if (rc == 0) {
-        rc = par_agree(train_on_inputs(o, tickets, trainer));
+        rc = par_agree(train_on_parts(texts, tickets, trainer));
         par_tickets_free(tickets);
     }
     if (rc == 0) rc = bpe_trainer_write(trainer, (int32_t)o->vocab, o->out);
     bpe_trainer_free(trainer);
+    texts_close(texts);
     return rc;
 }
 

@@ -90,6 +90,10 @@ int bpe_add_whole(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t id) {
     return wholes_put(&bpe->wholes, word, bytes, id);
 }
 
+int64_t bpe_merges(const bpe_t *bpe) {
+    return bpe->merges;
+}
+
 static inline int32_t rank_of(const bpe_t *bpe, int32_t left, int32_t right) {
     int64_t rank = pairmap_get(&bpe->ranks, pair_key(left, right));
     return rank < 0 ? NO_RANK : (int32_t)rank;

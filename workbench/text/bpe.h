@@ -20,6 +20,8 @@ void bpe_set_spelling(bpe_t *bpe, bpe_spell_t spell, const void *user);
  * earlier merge of the same pair, which is then left as it is, or to -1. */
 int bpe_add_merge(bpe_t *bpe, int32_t left, int32_t right, int32_t id, int64_t *again);
 
+int64_t bpe_merges(const bpe_t *bpe); // how many
+
 /* A word that is these bytes is this token, whatever the merges would make of it (ignore_merges of tokenizer.json). */
 int bpe_add_whole(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t id);
 

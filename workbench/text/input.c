@@ -365,18 +365,30 @@ int inputs_open(const char *list, const input_rules_t *rules, const char *where,
     return rc == 0 ? 0 : err_context("%s", where);
 }
 
-int inputs_open_file(const char *path, const char *format, const input_rules_t *rules, inputs_t *inputs) {
+static int open_file(const char *path, const entry_t *entry, const input_rules_t *rules, inputs_t *inputs) {
     const input_rules_t *kept = start(rules, inputs);
-    entry_t entry = {.format = format != NULL ? find_format(format) : NULL};
-    char *copy = mem_strdup(path), names[256];
+    char *copy = mem_strdup(path);
     file_list_t files = {1, &copy};
     int64_t capacity = 0;
     int rc = kept != NULL && copy != NULL ? 0 : -1;
-    if (rc == 0 && format != NULL && entry.format == NULL)
-        rc = err_set("there is no format '%s'; there are %s", format, format_names(names, sizeof names));
-    if (rc == 0) rc = add_entry(&entry, &files, kept, inputs, &capacity);
+    if (rc == 0) rc = add_entry(entry, &files, kept, inputs, &capacity);
     mem_free(copy);
     return finish(rc, inputs);
+}
+
+int inputs_open_file(const char *path, const char *format, const input_rules_t *rules, inputs_t *inputs) {
+    entry_t entry = {.format = format != NULL ? find_format(format) : NULL};
+    char names[256];
+    if (format != NULL && entry.format == NULL)
+        return err_set("there is no format '%s'; there are %s", format, format_names(names, sizeof names));
+    return open_file(path, &entry, rules, inputs);
+}
+
+int inputs_open_texts(const char *path, int by_line, const input_rules_t *rules, inputs_t *inputs) {
+    entry_t entry = {0};
+    if (tell_format(path, &entry.format) != 0) entry.format = &format_text; // a file that cannot be read fails below
+    if (entry.format == &format_text) entry.option[entry.options++] = by_line ? "split=line" : "split=file";
+    return open_file(path, &entry, rules, inputs);
 }
 
 void inputs_free(inputs_t *inputs) {

@@ -72,6 +72,9 @@ typedef struct {
 int inputs_open(const char *list, const input_rules_t *rules, const char *where, inputs_t *inputs);
 /* The same for one file whose path is taken as it is; format NULL: told by name and first bytes. */
 int inputs_open_file(const char *path, const char *format, const input_rules_t *rules, inputs_t *inputs);
+/* The same for a file that is taken for text when neither its name nor its first bytes tell another format; by_line: a
+ * document a line, if it is text. */
+int inputs_open_texts(const char *path, int by_line, const input_rules_t *rules, inputs_t *inputs);
 void inputs_free(inputs_t *inputs); // accepts a zeroed one
 
 /* Local: the size of a compressed file, by unpacking it once (~1 GB/s zstd, ~0.3 GB/s gzip); others know it. */

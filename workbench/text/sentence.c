@@ -153,6 +153,14 @@ int sentence_is_border(const sentence_t *s, int32_t before, int32_t after) {
     return !goes_on(s, before, after);
 }
 
+int sentence_has_bytes(const sentence_t *s) {
+    return s->uses_bytes;
+}
+
+int sentence_is_cut(const sentence_t *s) {
+    return !s->is_whole;
+}
+
 /* The next character: its code, and its row in the table of pairs, -1 when it has none. */
 static inline size_t next_char(const sentence_t *s, const uint8_t *text, size_t at, size_t bytes, int32_t *code,
                                int32_t *row) {

@@ -48,6 +48,9 @@ void sentence_finish(sentence_t *s); // after the last merge
 /* The way of bpe_spell_t: tokens of the characters of a word; user is the sentence_t. */
 int sentence_spell(const void *user, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n);
 
+int sentence_has_bytes(const sentence_t *s); // characters outside the vocabulary become bytes
+int sentence_is_cut(const sentence_t *s);    // words end where no merge reaches across; else the text is one word
+
 /* End of the word that starts at `at` (at < bytes). */
 size_t sentence_word_end(const sentence_t *s, const uint8_t *text, size_t at, size_t bytes);
 /* The first word of a text (not empty) that gets a space in front: *word, which lives until the next call, and where

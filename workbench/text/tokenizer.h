@@ -17,6 +17,7 @@
 #define MEMPROBE_TOKENIZER_H
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct tokenizer tokenizer_t;
 
@@ -42,6 +43,9 @@ int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char *
 /* Text of one token as it stands inside a decoded text, for output token by token: SentencePiece decoders drop the
  * space at the start of a text, which a token in its middle keeps. It is not NUL-terminated and lives as long as t. */
 const char *tokenizer_text(const tokenizer_t *t, int32_t id, size_t *bytes);
+
+/* What kind of tokenizer it is, in lines of text: split, normalizer, vocabulary, added tokens, end token. */
+void tokenizer_explain(const tokenizer_t *t, FILE *out);
 
 /* Training (Sennrich et al. 2016, on bytes as GPT-2). Feed texts, then train to `vocab` entries: <|endoftext|> has id
  * 0, then the 256 bytes in the order of the byte alphabet ('!' is 1), then merges by falling count of the pair; ties:
