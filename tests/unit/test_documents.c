@@ -307,7 +307,8 @@ static void test_a_file_that_shrinks(void **state) {
 static void test_missing_file(void **state) {
     (void)state;
     input_rules_t rules = input_rules_default();
-    check_fails(inputs_open_file("/no/such/file.jsonl", NULL, &rules, &inputs), "/no/such/file.jsonl");
+    inputs_t none;
+    check_fails(inputs_open_file("/no/such/file.jsonl", NULL, &rules, &none), "/no/such/file.jsonl");
     documents_close(NULL);
 }
 

@@ -88,7 +88,8 @@ static void test_odd_names(void **state) {
 static void test_formats(void **state) {
     (void)state;
     inputs_t inputs;
-    check_ok(open_here("%/a/*.jsonl,%/b/*.txt,text:%/b/1.jsonl:split=line:source=books\\: old,text:%/b/x.dat", &inputs));
+    check_ok(
+        open_here("%/a/*.jsonl,%/b/*.txt,text:%/b/1.jsonl:split=line:source=books\\: old,text:%/b/x.dat", &inputs));
     assert_int_equal(inputs.count, 5);
     assert_ptr_equal(inputs.input[0].format, &format_jsonl);
     assert_ptr_equal(inputs.input[2].format, &format_text);

@@ -251,6 +251,25 @@ static void test_forward_does_not_start_over(void **state) {
     mem_free(text);
 }
 
+/* An error stays one; a range begins anew. */
+static void test_errors_stay(void **state) {
+    (void)state;
+    char *path = scratch("cut.gz"), *line;
+    size_t bytes;
+    int64_t whole;
+    append_gzip(path, some, sizeof some - 1);
+    check_ok(file_size(path, &whole));
+    assert_int_equal(truncate(path, whole - 2), 0);
+    zin_t *in = must_open(path);
+    for (int i = 0; i < 3; i++) assert_int_equal(zin_line(in, &line, &bytes), 1);
+    assert_int_equal(zin_line(in, &line, &bytes), -1);
+    assert_int_equal(zin_line(in, &line, &bytes), -1);
+    check_ok(zin_range(in, 0, 20));
+    assert_int_equal(zin_line(in, &line, &bytes), 1);
+    assert_string_equal(line, "the first line");
+    zin_close(in);
+}
+
 static void test_limit(void **state) {
     (void)state;
     const char *path = scratch_write("limit", "12345\n123456\n");
@@ -331,10 +350,15 @@ static void test_rest_and_peek(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gzip),          cmocka_unit_test(test_gzip_header),
-        cmocka_unit_test(test_zstd_frames),   cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_ranges),        cmocka_unit_test(test_forward_does_not_start_over),
-        cmocka_unit_test(test_limit),         cmocka_unit_test(test_long_lines_take_no_more_than_the_limit),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_gzip_header),
+        cmocka_unit_test(test_zstd_frames),
+        cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_forward_does_not_start_over),
+        cmocka_unit_test(test_errors_stay),
+        cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_long_lines_take_no_more_than_the_limit),
         cmocka_unit_test(test_rest_and_peek),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -34,6 +34,7 @@ struct zin {
     int64_t base;       // where text[0] stands in the unpacked file
     int64_t intact;     // before this place lines were given away: callers write on them
     int text_end;       // no more text will come
+    int failed;         // an error was met: nothing goes on from there
     int64_t limit;      // most bytes of a line
     const char *remedy; // what to do when one is longer
     int64_t last;       // lines that start from here on are not wanted
@@ -170,7 +171,7 @@ static int unpack(zin_t *in, char *to, size_t room, size_t *got) {
     TRY(raw_fill(in));
     if (in->raw_used < in->raw_size || in->pending)
         return in->packing == PACKED_ZSTD ? unpack_zstd(in, to, room, got) : unpack_gzip(in, to, room, got);
-    in->text_end = in->raw_end;
+    in->text_end = in->raw_end && !in->frame_open;
     if (!in->raw_end || !in->frame_open) return 0;
     return err_set("%s: the %s stream is truncated after byte %lld (unpacked): fetch or compress the file again",
                    in->path, packing_names[in->packing], (long long)(in->base + (int64_t)in->end));
@@ -219,8 +220,7 @@ static int text_grow(zin_t *in) {
     return 0;
 }
 
-/* Appends some text, or sets text_end. One byte stays free for the end of the last line. */
-static int text_fill(zin_t *in) {
+static int text_append(zin_t *in) {
     if (in->start > 0) {
         memmove(in->text, in->text + in->start, in->end - in->start);
         in->base += (int64_t)in->start;
@@ -234,6 +234,14 @@ static int text_fill(zin_t *in) {
                                   : read_plain(in, in->text + in->end, room, &got));
     in->end += got;
     return 0;
+}
+
+/* Appends some text, or sets text_end. One byte stays free for the end of the last line. */
+static int text_fill(zin_t *in) {
+    if (in->failed) return err_set("%s: cannot be read on behind an error", in->path);
+    int rc = text_append(in);
+    in->failed = rc != 0;
+    return rc;
 }
 
 /* Gives text[start, start + bytes) to the caller and steps over it and what ends it. */
@@ -297,7 +305,7 @@ static int rewind_to_start(zin_t *in) {
     if (lseek(in->fd, 0, SEEK_SET) < 0) return err_set("%s: cannot seek: %s", in->path, strerror(errno));
     unpack_end(in);
     in->raw_used = in->raw_size = in->start = in->end = 0;
-    in->raw_end = in->text_end = in->frame_open = in->pending = in->frames = 0;
+    in->raw_end = in->text_end = in->failed = in->frame_open = in->pending = in->frames = 0;
     in->base = in->intact = 0;
     TRY(raw_fill(in));
     return unpack_start(in);
@@ -305,7 +313,7 @@ static int rewind_to_start(zin_t *in) {
 
 /* To a byte of the unpacked text, or to its end when that comes before. */
 static int seek(zin_t *in, int64_t offset) {
-    if (offset < in->base || offset < in->intact) TRY(rewind_to_start(in));
+    if (offset < in->base || offset < in->intact || in->failed) TRY(rewind_to_start(in));
     if (in->packing == PACKED_NOT && offset > in->base + (int64_t)in->end) {
         if (lseek(in->fd, (off_t)offset, SEEK_SET) < 0)
             return err_set("%s: cannot seek: %s", in->path, strerror(errno));
@@ -335,7 +343,8 @@ static int skip_line(zin_t *in, int64_t last) {
 
 int zin_range(zin_t *in, int64_t first, int64_t last) {
     in->last = last;
-    if (in->clear <= first && first <= zin_position(in)) return 0; // behind the line that crosses the border
+    if (in->clear <= first && first <= zin_position(in) && !in->failed)
+        return 0; // behind the line that crosses the border
     TRY(seek(in, first > 0 ? first - 1 : 0));
     int at_line = first > 0 ? skip_line(in, last) : 1;
     if (at_line < 0) return -1;
