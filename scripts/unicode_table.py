@@ -62,6 +62,12 @@ def ranges(value):
     return found
 
 
+def starts(found):
+    """For each block of 256 characters of the basic plane, and for what comes after it, the last range that starts at or
+    before it: a search needs to look no further than to that of the next block."""
+    return [str(max([i for i, (first, _, _) in enumerate(found) if first <= block << 8], default=0)) for block in range(257)]
+
+
 def rows(items, per_line):
     lines = [", ".join(items[i:i + per_line]) for i in range(0, len(items), per_line)]
     return ",\n    ".join(lines)
@@ -69,12 +75,17 @@ def rows(items, per_line):
 
 path = os.path.join(os.path.dirname(__file__), "../workbench/text/unicode_table.h")
 with open(path, "w") as out:
-    classes = [f"{{0x{a:X}, 0x{b:X}, '{v}'}}" for a, b, v in ranges(letter_number_space)]
-    change = [f"{{0x{a:X}, 0x{b:X}, 'x'}}" for a, b, v in ranges(may_change)]
+    found, changing = ranges(letter_number_space), ranges(may_change)
+    classes = [f"{{0x{a:X}, 0x{b:X}, '{v}'}}" for a, b, v in found]
+    change = [f"{{0x{a:X}, 0x{b:X}, 'x'}}" for a, b, v in changing]
     out.write("/* Made by scripts/unicode_table.py; not to be edited. Ranges of characters above ASCII, in order. */\n"
               "#ifndef MEMPROBE_UNICODE_TABLE_H\n#define MEMPROBE_UNICODE_TABLE_H\n#include <stdint.h>\n\n"
               "typedef struct {\n    int32_t first, last;\n    char value;\n} unicode_range_t;\n\n"
               "/* Unicode 16.0: L letters, N numbers, s white space. */\n// clang-format off\n"
               f"static const unicode_range_t class_range[] = {{\n    {rows(classes, 4)}}};\n\n"
               "/* Characters that NFC of Unicode 9.0 may change, move or join to others. */\n"
-              f"static const unicode_range_t change_range[] = {{\n    {rows(change, 4)}}};\n// clang-format on\n\n#endif\n")
+              f"static const unicode_range_t change_range[] = {{\n    {rows(change, 4)}}};\n\n"
+              "/* By block of 256 characters of the basic plane, and for the first behind it: the last range that starts at or\n"
+              " * before the block. */\n"
+              f"static const int16_t class_start[257] = {{\n    {rows(starts(found), 24)}}};\n\n"
+              f"static const int16_t change_start[257] = {{\n    {rows(starts(changing), 24)}}};\n// clang-format on\n\n#endif\n")
