@@ -65,3 +65,7 @@ ranks 1 inspect "olmo:$DIR/part.npy:u16:end=50256"; expect 0; says "tokens of OL
 # A file of zeros is no text with blanks before it.
 truncate -s 1M "$DIR/zeros"
 ranks 1 inspect "$DIR/zeros"; expect 1 "neither name nor first bytes"; one_error
+truncate -s 17M "$DIR/zeros" # more than is looked at
+ranks 1 inspect "tokens:$DIR/zeros:u8:end=none"; expect 0
+says "documents 1 (no mark is named), its beginning, of 16777216 .. 16777216 tokens"
+ranks 1 inspect "tokens:$DIR/zeros:u8:record=1"; expect 0; says "(the first ones; there are more), of 1 .. 1 tokens"

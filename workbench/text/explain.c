@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "text/documents.h"
 #include "text/format.h"
+#include "text/token_file.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ typedef struct {
     int64_t documents, empty, shortest, longest, total; // in tokens or bytes
     int64_t looked;                                     // what reading them cost
     int more;                                           // there are further documents
+    int beginning;                                      // that of the one document is all that was looked at
     int is_text;
     int32_t least, greatest; // tokens
     int64_t seen[MARKS];     // inside of documents
@@ -109,6 +111,27 @@ static int add(look_t *look, const document_t *d) {
     return d->text ? 0 : add_tokens(look, d);
 }
 
+/* A stream of tokens that is one document, since no mark is named: maybe because it is not known yet. */
+static int is_stream(const input_t *input) {
+    return input->width > 0 && input->end < 0 && input->record == 0 && input->format != &format_mmidx;
+}
+
+static int look_at_stream(const input_t *input, look_t *look) {
+    const int64_t most = LOOK_BYTES / (int64_t)sizeof(int32_t);
+    token_file_t file;
+    TRY(token_file_open(input->path, input->data, input->width, input->is_signed, &file));
+    int64_t n = file.n < most ? file.n : most;
+    int32_t *tokens = mem_new(n, sizeof *tokens, "tokens to look at");
+    char *id = mem_printf("%s@0", input->name);
+    int rc = tokens && id ? token_file_read(&file, 0, n, tokens) : -1;
+    if (rc == 0 && n > 0) rc = add(look, &(document_t){.id = id, .source = input->source, .tokens = tokens, .n = n});
+    look->beginning = n < file.n;
+    token_file_close(&file);
+    mem_free(tokens);
+    mem_free(id);
+    return rc;
+}
+
 static int look_at(const input_t *input, look_t *look) {
     documents_t *reader;
     document_t document;
@@ -183,8 +206,10 @@ static void print_sources(look_t *look, FILE *out) {
 }
 
 static void print_look(look_t *look, const input_t *input, FILE *out) {
-    const char *what = look->is_text ? "bytes" : "tokens",
-               *much = look->more ? " (the first ones; there are more)" : "";
+    const char *what = look->is_text ? "bytes" : "tokens";
+    const char *much = look->beginning ? " (no mark is named), its beginning"
+                       : look->more    ? " (the first ones; there are more)"
+                                       : "";
     if (look->documents == 0) {
         fprintf(out, "  no documents\n");
         return;
@@ -220,7 +245,7 @@ int input_explain(const input_t *input, FILE *out) {
             packed[input->packing]);
     if (input->end >= 0) fprintf(out, ", token %lld marks where documents end", (long long)input->end);
     fprintf(out, "\n");
-    int rc = look_at(input, &look);
+    int rc = is_stream(input) ? look_at_stream(input, &look) : look_at(input, &look);
     if (rc == 0) print_look(&look, input, out);
     release(&look);
     return rc;

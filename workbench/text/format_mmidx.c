@@ -156,9 +156,9 @@ typedef struct {
 
 static int load(void *own, units_t *units, int64_t unit) {
     mmidx_reader_t *r = own;
-    int64_t first, n, most = r->input->rules->document_limit / r->file.width;
+    int64_t first, n;
     int32_t *tokens;
-    TRY(mmidx_document(&r->index, r->input->second, unit, most, &first, &n));
+    TRY(mmidx_document(&r->index, r->input->second, unit, token_most(r->input), &first, &n));
     TRY(units_room(units, unit, n, &tokens));
     return token_file_read(&r->file, first, n, tokens);
 }

@@ -72,10 +72,14 @@ int token_check(input_t *input, int64_t record) {
     return 0;
 }
 
+int64_t token_most(const input_t *input) {
+    return input->rules->document_limit / (int64_t)sizeof(int32_t);
+}
+
 int token_limit(const input_t *input, const char *what, int64_t number, int64_t tokens) {
-    if (tokens <= input->rules->document_limit / input->width) return 0;
-    return err_set("%s: %s %lld has more than %lld tokens, and [corpus] document_limit is %lld bytes%s", input->path,
-                   what, (long long)number, (long long)(input->rules->document_limit / input->width),
+    if (tokens <= token_most(input)) return 0;
+    return err_set("%s: %s %lld has more than %lld tokens, and [corpus] document_limit is %lld bytes, 4 a token%s",
+                   input->path, what, (long long)number, (long long)token_most(input),
                    (long long)input->rules->document_limit,
                    input->end >= 0 ? ": is end right? Else raise the limit" : ": raise it, or name the mark by end=N");
 }

@@ -23,6 +23,8 @@ int token_head(const char *path, uint8_t *head, int64_t most, int64_t *bytes);
 int token_check(input_t *input, int64_t record);
 /* Refuses an end mark that no token of the file's type can be. */
 int token_check_end(const input_t *input);
+/* Most tokens of a document: the limit bounds what it takes in memory, whatever its width in the file. */
+int64_t token_most(const input_t *input);
 /* The message for a document of so many tokens that is larger than the limit; 0 when it is not. */
 int token_limit(const input_t *input, const char *what, int64_t number, int64_t tokens);
 
