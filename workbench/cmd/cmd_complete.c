@@ -84,10 +84,9 @@ static int keep_top(void *user, int64_t n, const int64_t *select, const row_t *r
 /* The token's text in quotes, with control characters and quotes escaped. A model's vocabulary may be larger than its
  * tokenizer's; such an id has no text. */
 static int print_quoted(const tokenizer_t *tokenizer, int32_t token) {
-    char *text;
     size_t bytes;
     if (token >= tokenizer_vocab(tokenizer)) return printf("<%d>", token) < 0;
-    TRY(tokenizer_decode(tokenizer, &token, 1, &text, &bytes));
+    const char *text = tokenizer_text(tokenizer, token, &bytes);
     putchar('"');
     for (size_t i = 0; i < bytes; i++) {
         unsigned char c = (unsigned char)text[i];
@@ -101,17 +100,14 @@ static int print_quoted(const tokenizer_t *tokenizer, int32_t token) {
             putchar(c);
     }
     putchar('"');
-    mem_free(text);
     return 0;
 }
 
 static int print_plain(const tokenizer_t *tokenizer, int32_t token) {
-    char *text;
     size_t bytes;
     if (token >= tokenizer_vocab(tokenizer)) return printf("<%d>", token) < 0;
-    TRY(tokenizer_decode(tokenizer, &token, 1, &text, &bytes));
+    const char *text = tokenizer_text(tokenizer, token, &bytes);
     fwrite(text, 1, bytes, stdout);
-    mem_free(text);
     return 0;
 }
 

@@ -137,7 +137,7 @@ static int matches_of(query_corpus_t *c, const suffix_query_t *q, int64_t least,
 static int put_text(csv_out_t *out, const query_corpus_t *c, const suffix_query_t *match) {
     char *text = NULL;
     size_t bytes;
-    if (c->tokenizer) TRY(tokenizer_decode(c->tokenizer, match->token, match->length, &text, &bytes));
+    if (c->tokenizer) TRY(tokenizer_decode_inside(c->tokenizer, match->token, match->length, &text, &bytes));
     csv_text(out, text ? text : "");
     mem_free(text);
     return 0;

@@ -64,7 +64,7 @@ static int write_tokens(const examples_t *e, const int32_t *tokens, int64_t n) {
     char *text;
     size_t bytes;
     if (n == 0) return 0;
-    TRY(tokenizer_decode(e->tokenizer, tokens, n, &text, &bytes));
+    TRY(tokenizer_decode_inside(e->tokenizer, tokens, n, &text, &bytes));
     html_text(e->out, text, bytes);
     mem_free(text);
     return 0;

@@ -71,25 +71,33 @@ static size_t spaces_to_strip(const tokenizer_t *t, const char *text, size_t byt
     return n;
 }
 
-int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes) {
+static int decode(const tokenizer_t *t, const int32_t *ids, int64_t n, int is_start, char **text, size_t *bytes) {
     size_t total = 0, length;
     for (int64_t i = 0; i < n; i++) {
         if (ids[i] < 0 || ids[i] >= t->vocab) {
             return err_set("token id %d at place %lld is outside the vocabulary of %d entries", ids[i], (long long)i,
                            t->vocab);
         }
-        text_of(t, ids[i], i == 0, &length);
+        text_of(t, ids[i], is_start && i == 0, &length);
         total += length;
     }
     char *out = mem_new((int64_t)total + 1, 1, "decoded text");
     if (!out) return -1;
     *text = out;
     for (int64_t i = 0; i < n; i++, out += length) {
-        const uint8_t *token = text_of(t, ids[i], i == 0, &length);
+        const uint8_t *token = text_of(t, ids[i], is_start && i == 0, &length);
         memcpy(out, token, length);
     }
-    size_t stripped = spaces_to_strip(t, *text, total);
+    size_t stripped = is_start ? spaces_to_strip(t, *text, total) : 0;
     *bytes = total - stripped;
     memmove(*text, *text + stripped, *bytes + 1);
     return 0;
+}
+
+int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes) {
+    return decode(t, ids, n, 1, text, bytes);
+}
+
+int tokenizer_decode_inside(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes) {
+    return decode(t, ids, n, 0, text, bytes);
 }

@@ -1,18 +1,27 @@
-/* Byte-level BPE tokenizers in the Hugging Face tokenizer.json format: trained here or loaded. Ids are those that the
- * library `tokenizers` gives with add_special_tokens=False, for the features accepted; a feature we lack is named and
- * refused.
+/* BPE tokenizers in the Hugging Face tokenizer.json format: byte-level ones (GPT-2 and most since), trained here or
+ * loaded, and those of the SentencePiece kind (Llama-2, Mistral, Gemma). Ids are those that the library `tokenizers`
+ * gives with add_special_tokens=False, for the features accepted; a feature we lack is named and refused.
  *
- * Accepted: model BPE with merges as "a b" or ["a", "b"], without dropout, unk_token, prefix, suffix and byte_fallback;
- * pre_tokenizer ByteLevel, after any number of Digits and of Splits by a known pattern (text/pretoken.h);
- * normalizer null or NFC; decoder ByteLevel; added tokens without single_word. Post-processors are looked at and set
- * aside: they add special tokens, and none are added here.
+ * Accepted: model BPE with merges as "a b" or ["a", "b"], without dropout, prefix and suffix; added tokens without
+ * single_word. Post-processors are looked at and set aside: they add special tokens, and none are added here.
+ *   byte-level: pre_tokenizer ByteLevel, after any number of Digits and of Splits by a known pattern (text/pretoken.h);
+ *     normalizer null or NFC; decoder ByteLevel; no unk_token, no byte_fallback.
+ *   SentencePiece: a normalizer that replaces the space by another character, with or without Prepend of that, and no
+ *     pre_tokenizer (or Gemma's, which splits at spaces when none is left); or pre_tokenizer Metaspace with any
+ *     prepend_scheme and split; byte_fallback, unk_token, fuse_unk; no ignore_merges; decoder of Replace or Metaspace,
+ *     ByteFallback, Fuse, Strip of spaces at the start, in this order, each or none.
  *
  * Differences from the library, none for valid text and a vocabulary of all bytes. Text that is not valid UTF-8, which
  * it cannot take, is encoded as the bytes it is; each such byte is a character that is neither letter, number nor
- * space. A byte for which the vocabulary has no token is an error, where the library drops it in silence (GPT-NeoX's
- * lacks only bytes that valid UTF-8 never holds). Decoding gives the very bytes, where the library puts U+FFFD for
- * invalid ones, and keeps special tokens. As in the library, an added token written in letters of the byte alphabet
- * decodes to the bytes that these stand for. */
+ * space, and in no vocabulary of characters. What the vocabulary has no token for, and no unk_token, is an error, where
+ * the library drops it in silence (GPT-NeoX's lacks only bytes that valid UTF-8 never holds). Decoding gives the very
+ * bytes, where the library puts U+FFFD for invalid ones (SentencePiece: for each of a run of byte tokens that is not
+ * UTF-8 as a whole), and keeps special tokens. As in the library, an added token written in letters of the byte
+ * alphabet decodes to the bytes that these stand for.
+ *
+ * For the SentencePiece kind decoding is not always the inverse of encoding: a space put in front (behind an added
+ * token: every one) may stay or be taken for one that was there, and the character that stands for a space reads as a
+ * space. The files say so, not we. */
 #ifndef MEMPROBE_TOKENIZER_H
 #define MEMPROBE_TOKENIZER_H
 #include <stddef.h>
@@ -40,8 +49,10 @@ typedef int (*tokenizer_emit_t)(void *user, const int32_t *ids, int64_t n);
 int tokenizer_encode_each(tokenizer_t *t, const char *text, size_t bytes, tokenizer_emit_t emit, void *user);
 /* Text of n ids, NUL-terminated, *bytes long; mem_free. An id out of range is an error. */
 int tokenizer_decode(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes);
-/* Text of one token as it stands inside a decoded text, for output token by token: SentencePiece decoders drop the
- * space at the start of a text, which a token in its middle keeps. It is not NUL-terminated and lives as long as t. */
+/* The same for ids out of the middle of a text: SentencePiece decoders drop the space at the start of a text, which a
+ * token in its middle keeps. */
+int tokenizer_decode_inside(const tokenizer_t *t, const int32_t *ids, int64_t n, char **text, size_t *bytes);
+/* Text of one token in the middle of a text, for output token by token. Not NUL-terminated; lives as long as t. */
 const char *tokenizer_text(const tokenizer_t *t, int32_t id, size_t *bytes);
 
 /* What kind of tokenizer it is, in lines of text: split, normalizer, vocabulary, added tokens, end token. */
