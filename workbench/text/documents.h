@@ -14,7 +14,8 @@
 #include <stdint.h>
 
 typedef struct {
-    const char *id;        // as in the file, else NAME@WHERE: the unit where the document starts
+    const char *id;        // as in the file, else NAME@WHERE: the unit where the document starts, and +TOKENS when it
+                           // starts behind a mark inside of a record, row or document of an index
     const char *source;    // "" when neither the file nor the list names one
     const char *text;      // may hold NUL; NULL: a document of tokens
     size_t bytes;          // of text

@@ -10,7 +10,7 @@
 
 struct format {
     const char *name; // as written before the colon
-    const char *unit; // "bytes", "tokens", "records", "rows"
+    const char *unit; // "bytes", "tokens", "records", "rows", "documents"
     const char *help; // one line
     /* Of formats in two files that the list names by PREFIX (or either file): what each adds to it, ".bin" and ".idx";
      * input_t path and second are filled in before check. Else NULL. */

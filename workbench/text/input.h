@@ -14,13 +14,18 @@
  *
  *     jsonl:  JSON lines, a document a line
  *     text:   text, a document a file                        split=line: a document a line
- *     mmidx:  PREFIX of a Megatron / GPT-NeoX pair PREFIX.bin, PREFIX.idx
- *     pythia: Pythia's pre-shuffled records of u16 tokens    record=N (2049)
- *     nanogpt: u16 tokens, GPT-2's end mark 50256 behind each document
- *     llmc:   llm.c's header and tokens
- *     olmo:   OLMo's raw .npy                                u16 or u32, end=N
- *     tokens: raw tokens                                     u16 or u32, end=N (or end=none)
- *     npy:    NumPy array (rows, tokens), a document a row   with=FILE: array whose rows continue these
+ *     mmidx:  PREFIX of a Megatron / GPT-NeoX pair PREFIX.bin, PREFIX.idx               end=N
+ *     pythia: Pythia's pre-shuffled records of u16 tokens, a document a record         record=N (2049), end=N
+ *     nanogpt: u16 tokens, a mark behind each document (50256, GPT-2's)                end=N
+ *     llmc:   llm.c's header and tokens, a mark before each (50256 or 128000)          end=N
+ *     olmo:   OLMo's raw .npy, a mark behind each                                      u16 or u32, end=N
+ *     tokens: raw tokens                                                               u8 .. i64, end=N or record=N
+ *     npy:    NumPy array of integers, a document a row (of one dimension: a stream)   end=N, with=FILE: rows of
+ *                                                                                      another, which continue these
+ *
+ * end=N names the token that ends a document. It is no part of one: memprobe puts an end token of its own behind each,
+ * and a second one would be wrong. It counts wherever it stands, also inside of a record, row or document of an index.
+ * end=none: there is none. Nothing else is taken off, changed or left out; empty documents stay.
  *
  * Every format takes source=NAME for documents that carry none themselves. */
 #ifndef MEMPROBE_INPUT_H
