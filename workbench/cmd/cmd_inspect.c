@@ -144,8 +144,8 @@ static int inspect_folder(const char *path) {
     if (artifact_is_done(path)) return inspect_stage(path);
     return err_set(
         "%s: not a folder that memprobe knows: no config.json (checkpoint), shards.csv (token shards) or DONE "
-        "(stage)",
-        path);
+        "(stage); of a corpus, name the files, as in '%s/*.jsonl.zst'",
+        path, path);
 }
 
 /* A file of a corpus. Many of them: the heads of all were checked, the first is looked into. */
@@ -204,7 +204,7 @@ static int inspect_file(const char *path) {
 static int inspect(const char *path) {
     struct stat info;
     if (stat(path, &info) == 0) return S_ISDIR(info.st_mode) ? inspect_folder(path) : inspect_file(path);
-    if (strchr(path, ':') != NULL) return inspect_list(path);
+    if (strpbrk(path, ":*?[,") != NULL) return inspect_list(path); // as it stands in [corpus] documents
     return err_set("%s: there is no such file or folder", path);
 }
 
