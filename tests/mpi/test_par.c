@@ -175,6 +175,23 @@ static void check_tickets(int64_t n, int ranks) {
 }
 
 /* Rank 0 sees all that is added, also by other nodes, while ranks go on adding (nothing, in the end). */
+/* The largest value wins wherever it is; among equal ones the smallest key, taken as a number without sign. */
+static void check_best(void) {
+    int64_t ok = 1, last = par_size() - 1;
+    for (int round = 0; round < 1000; round++) {
+        int64_t value = 5 - (par_rank() + round) % par_size();
+        uint64_t key = UINT64_MAX - (uint64_t)par_rank();
+        par_best(&value, &key);
+        int64_t owner = (par_size() - round % par_size()) % par_size();
+        ok &= value == 5 && key == UINT64_MAX - (uint64_t)owner;
+    }
+    int64_t value = -3;
+    uint64_t key = par_rank() == last ? UINT64_C(1) << 62 : UINT64_MAX;
+    par_best(&value, &key);
+    ok &= value == -3 && key == UINT64_C(1) << 62;
+    verdict("best", (int)ok);
+}
+
 static void check_tally(int ranks) {
     par_tally_t *tally;
     if (par_tally_create_nodes(2, ranks, &tally) != 0) par_fail();
@@ -310,6 +327,7 @@ int main(int argc, char **argv) {
         check_exchange();
         check_gather();
     }
+    check_best();
     par_set_cut(0);
     check_trees();
     for (int ranks = 0; ranks < 4; ranks++) check_tickets(1000, ranks);

@@ -2,8 +2,11 @@
  * gave (tests/golden/tokenizer_small.json, made by tests/peers/tokenizer.py --freeze). Ranks:
  * tests/mpi/test_bpe_trainer.c.
  */
+#include "base/rng.h"
 #include "par/par.h"
 #include "scratch.h"
+#include "text/bytelevel.h"
+#include "text/pretoken.h"
 #include "text/tokenizer.h"
 #include <jansson.h>
 
@@ -129,6 +132,178 @@ static void test_training_needs_counts_only(void **state) {
     file_unmap(&c);
 }
 
+/* --- the definition ---------------------------------------------------------------------------------------------- */
+
+/* Training as it is defined, a token or a pair at a time: words are kept as often as they come, and every count is made
+ * anew for every merge. */
+enum { ORACLE_TOKENS = 330, ORACLE_TEXT = 1 << 17 };
+typedef struct {
+    int32_t symbol[ORACLE_TEXT]; // 0 behind each word
+    int64_t n;
+    char *token[ORACLE_TOKENS]; // by id, NUL-terminated
+    int32_t tokens, left[ORACLE_TOKENS], right[ORACLE_TOKENS], merges;
+} oracle_t;
+
+static void oracle_start(oracle_t *o, const char *text) {
+    size_t bytes = strlen(text);
+    uint8_t order[256];
+    int32_t id[256];
+    *o = (oracle_t){.tokens = 257};
+    bytelevel_order(order);
+    for (int32_t i = 0; i < 256; i++) {
+        id[order[i]] = i + 1;
+        o->token[i + 1] = mem_printf("%c", order[i]);
+    }
+    for (size_t at = 0, end; at < bytes; at = end) {
+        end = pretoken_end((const uint8_t *)text, at, bytes);
+        for (size_t i = at; i < end; i++) o->symbol[o->n++] = id[(uint8_t)text[i]];
+        o->symbol[o->n++] = 0;
+    }
+}
+
+static void oracle_free(oracle_t *o) {
+    for (int32_t i = 1; i < o->tokens; i++) mem_free(o->token[i]);
+}
+
+/* The pair with the largest count; 0 when no pair occurs. */
+static int64_t oracle_best(const oracle_t *o, int32_t *left, int32_t *right) {
+    static int64_t count[ORACLE_TOKENS][ORACLE_TOKENS];
+    int64_t best = 0;
+    memset(count, 0, sizeof count);
+    for (int64_t i = 0; i + 1 < o->n; i++)
+        if (o->symbol[i] && o->symbol[i + 1]) count[o->symbol[i]][o->symbol[i + 1]]++;
+    for (int32_t a = 1; a < o->tokens; a++)
+        for (int32_t b = 1; b < o->tokens; b++) {
+            if (count[a][b] <= best) continue;
+            best = count[a][b];
+            *left = a;
+            *right = b;
+        }
+    return best;
+}
+
+static int32_t oracle_join(oracle_t *o, int32_t left, int32_t right) {
+    char *text = mem_printf("%s%s", o->token[left], o->token[right]);
+    for (int32_t i = 1; i < o->tokens; i++)
+        if (strcmp(o->token[i], text) == 0) {
+            mem_free(text);
+            return i;
+        }
+    o->token[o->tokens] = text;
+    return o->tokens++;
+}
+
+/* One merge more; 0 when there is none. */
+static int oracle_merge(oracle_t *o) {
+    int32_t left = 0, right = 0;
+    if (oracle_best(o, &left, &right) == 0) return 0;
+    int32_t id = oracle_join(o, left, right), is_known = 0;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < o->n; i++) {
+        int is_pair = o->symbol[i] == left && i + 1 < o->n && o->symbol[i + 1] == right;
+        o->symbol[kept++] = is_pair ? id : o->symbol[i];
+        i += is_pair;
+    }
+    o->n = kept;
+    for (int32_t i = 0; i < o->merges; i++) is_known |= o->left[i] == left && o->right[i] == right;
+    if (is_known) return 1;
+    assert_true(o->merges < ORACLE_TOKENS);
+    o->left[o->merges] = left;
+    o->right[o->merges++] = right;
+    return 1;
+}
+
+static void check_merges(const oracle_t *o, const char *path) {
+    json_error_t error;
+    json_t *ours = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    assert_non_null(ours);
+    const json_t *merges = json_object_get(json_object_get(ours, "model"), "merges");
+    assert_int_equal(json_array_size(merges), o->merges);
+    for (int32_t i = 0; i < o->merges; i++) {
+        char text[2][2 * ORACLE_TEXT];
+        for (int side = 0; side < 2; side++) {
+            const char *token = o->token[side ? o->right[i] : o->left[i]];
+            text[side][bytelevel_encode((const uint8_t *)token, strlen(token), text[side])] = '\0';
+        }
+        char *line = mem_printf("%s %s", text[0], text[1]);
+        assert_string_equal(json_string_value(json_array_get(merges, (size_t)i)), line);
+        mem_free(line);
+    }
+    json_decref(ours);
+}
+
+/* Trains to `tokens` entries or to as many as there are; then one more must be refused. What is made can be loaded. */
+static void check_against_definition(const char *text, int32_t tokens, int64_t memory) {
+    static oracle_t o;
+    oracle_start(&o, text);
+    while (o.tokens < tokens && oracle_merge(&o)) {
+    }
+    bpe_trainer_t *trainer = NULL;
+    check_ok(bpe_trainer_create(memory, scratch_dir, &trainer));
+    check_ok(bpe_trainer_add(trainer, text, strlen(text)));
+    check_ok(bpe_trainer_write(trainer, o.tokens, scratch("defined.json")));
+    bpe_trainer_free(trainer);
+    check_merges(&o, scratch("defined.json"));
+    tokenizer_free(load(scratch("defined.json")));
+    if (o.tokens < tokens) {
+        check_ok(bpe_trainer_create(memory, scratch_dir, &trainer));
+        check_ok(bpe_trainer_add(trainer, text, strlen(text)));
+        check_fails(bpe_trainer_write(trainer, o.tokens + 1, scratch("none.json")), "at most");
+        bpe_trainer_free(trainer);
+    }
+    oracle_free(&o);
+}
+
+/* Few letters: ties and runs everywhere, and tokens that are made in two ways. */
+static void test_training_equals_definition(void **state) {
+    (void)state;
+    static const char *const alphabets[] = {"a", "a ", "ab", "ab ", "aab  ", "abc ", "aaaab ", "abcdefgh ", "a1. "};
+    enum { ALPHABETS = sizeof alphabets / sizeof *alphabets, TEXTS = 15 };
+    uint64_t draw = 0;
+    for (int trial = 0; trial < ALPHABETS * TEXTS; trial++) {
+        const char *alphabet = alphabets[trial % ALPHABETS];
+        char text[400];
+        size_t n = 1 + (size_t)rng_below(8, RNG_TEST, draw++, trial % 7 == 0 ? 399 : 60);
+        for (size_t i = 0; i < n; i++) text[i] = alphabet[rng_below(8, RNG_TEST, draw++, (int64_t)strlen(alphabet))];
+        text[n] = '\0';
+        check_against_definition(text, 300, 1 << 19);
+    }
+}
+
+/* Words as long as texts: merges stay linear in them. */
+static void test_training_on_long_words(void **state) {
+    (void)state;
+    enum { LONG = 100000 };
+    char *text = mem_new(LONG + 1, 1, "test");
+    memset(text, 'a', LONG);
+    check_against_definition(text, 290, MEMORY);
+    for (uint64_t i = 0; i < LONG; i++) text[i] = "ab"[rng_below(9, RNG_TEST, i, 2)];
+    check_against_definition(text, 290, MEMORY);
+    mem_free(text);
+}
+
+/* Many different words: in little memory the lists of words are made anew again and again, and nothing changes. */
+static void test_training_in_any_memory(void **state) {
+    (void)state;
+    enum { WORDS = 9000 };
+    static const int64_t memory[] = {1 << 26, 1400000, 1000000};
+    char *text = mem_new(WORDS * 16, 1, "test");
+    size_t n = 0;
+    for (uint64_t i = 0; i < WORDS; i++) {
+        int64_t letters = 3 + rng_below(10, RNG_TEST, 2 * i, 8), value = (int64_t)rng_u64(10, RNG_TEST, 2 * i + 1);
+        for (int64_t k = 0; k < letters; k++, value = (value & INT64_MAX) / 7)
+            text[n++] = "etaoins"[(value & 0xffff) % 7];
+        text[n++] = ' ';
+    }
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) check_against_definition(text, 320, memory[i]);
+    bpe_trainer_t *trainer = NULL;
+    check_ok(bpe_trainer_create(300000, scratch_dir, &trainer));
+    check_ok(bpe_trainer_add(trainer, text, n));
+    check_fails(bpe_trainer_write(trainer, 320, scratch("none.json")), "use more ranks or allow more memory");
+    bpe_trainer_free(trainer);
+    mem_free(text);
+}
+
 static void test_training_on_nothing(void **state) {
     (void)state;
     const char *texts[] = {"", ""};
@@ -142,9 +317,10 @@ static void test_training_on_nothing(void **state) {
 int main(int argc, char **argv) {
     if (par_init(&argc, &argv) != 0) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training_by_hand),        cmocka_unit_test(test_training_on_repeats),
-        cmocka_unit_test(test_training_equals_library), cmocka_unit_test(test_training_needs_counts_only),
-        cmocka_unit_test(test_training_on_nothing),
+        cmocka_unit_test(test_training_by_hand),           cmocka_unit_test(test_training_on_repeats),
+        cmocka_unit_test(test_training_equals_library),    cmocka_unit_test(test_training_needs_counts_only),
+        cmocka_unit_test(test_training_equals_definition), cmocka_unit_test(test_training_on_long_words),
+        cmocka_unit_test(test_training_in_any_memory),     cmocka_unit_test(test_training_on_nothing),
     };
     int rc = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
     par_finalize();

@@ -73,6 +73,20 @@ static void test_grow_keeps_and_zeroes(void **state) {
     mem_free(array);
 }
 
+static void test_shrink_keeps(void **state) {
+    (void)state;
+    static const int64_t kept[] = {300000, 299999, 1000, 17, 0};
+    int64_t n = 400000;
+    int32_t *array = mem_new(n, sizeof *array, "numbers");
+    for (int32_t i = 0; i < n; i++) array[i] = i + 1;
+    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++) {
+        assert_int_equal(mem_shrink(&array, kept[k], sizeof *array, "numbers"), 0);
+        assert_int_equal((uintptr_t)array % 64, 0);
+        for (int32_t i = 0; i < kept[k]; i++) assert_int_equal(array[i], i + 1);
+    }
+    mem_free(array);
+}
+
 static void test_texts(void **state) {
     (void)state;
     char *copy = mem_strdup("a text"), *made = mem_printf("%s-%03d", "x", 7);
@@ -168,6 +182,7 @@ int main(void) {
         cmocka_unit_test(test_new_is_zero_and_aligned),
         cmocka_unit_test(test_impossible_sizes),
         cmocka_unit_test(test_grow_keeps_and_zeroes),
+        cmocka_unit_test(test_shrink_keeps),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_log),

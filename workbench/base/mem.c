@@ -53,6 +53,21 @@ int mem_grow(void *array, int64_t *capacity, int64_t need, size_t size, const ch
     return 0;
 }
 
+int mem_shrink(void *array, int64_t count, size_t size, const char *what) {
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *block = realloc(old, block_bytes(count, size)); // no copy where blocks are pages
+    if (block == NULL) return err_set("no memory for %s: %lld x %zu bytes", what, (long long)count, size);
+    if ((uintptr_t)block % ALIGN != 0) { // realloc knows nothing of our alignment
+        void *aligned = block_raw(count, size, what);
+        if (aligned != NULL) memcpy(aligned, block, (size_t)count * size);
+        free(block);
+        block = aligned;
+    }
+    memcpy(array, &block, sizeof block);
+    return block == NULL ? -1 : 0;
+}
+
 char *mem_strdup(const char *text) {
     size_t bytes = strlen(text) + 1;
     char *copy = block_raw((int64_t)bytes, 1, "a text");

@@ -13,6 +13,9 @@ void mem_free(void *block); // accepts NULL
  * are zeroed. *array may start as NULL with *capacity 0; release with mem_free. */
 int mem_grow(void *array, int64_t *capacity, int64_t need, size_t size, const char *what);
 
+/* Gives back what an array holds beyond its first `count` elements; these stay, perhaps in another place. */
+int mem_shrink(void *array, int64_t count, size_t size, const char *what);
+
 char *mem_strdup(const char *text); // NULL with a message; release with mem_free
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -43,6 +43,8 @@ void par_broadcast(void *data, size_t bytes, int root); // collective
 void par_sum_i64(int64_t *values, int64_t n);           // collective: element-wise sum on all ranks; exact
 void par_max_f64(double *values, int64_t n);            // collective: for times and memory, never for results
 void par_min_i64(int64_t *values, int64_t n);           // collective
+/* Collective: the best of all ranks' candidates on all ranks: the largest value, among equal ones the smallest key. */
+void par_best(int64_t *value, uint64_t *key);
 
 /* Collective: blocks of whole items to every rank. send holds the items for rank 0, then rank 1, ...; send_count[r]
  * items of item_bytes go to r. *recv (mem_free) holds the items from rank 0, then rank 1, ..., *recv_total of them. */

@@ -96,6 +96,33 @@ void par_min_i64(int64_t *values, int64_t n) {
     reduce(values, n, MPI_INT64_T, MPI_MIN);
 }
 
+typedef struct {
+    int64_t value;
+    uint64_t key;
+} candidate_t;
+
+static void better(void *from, void *to, int *n, MPI_Datatype *type) {
+    (void)type;
+    const candidate_t *a = from;
+    candidate_t *b = to;
+    for (int i = 0; i < *n; i++)
+        if (a[i].value > b[i].value || (a[i].value == b[i].value && a[i].key < b[i].key)) b[i] = a[i];
+}
+
+void par_best(int64_t *value, uint64_t *key) {
+    static MPI_Op op = MPI_OP_NULL; // made once: called for every merge of a tokenizer
+    static MPI_Datatype type = MPI_DATATYPE_NULL;
+    if (op == MPI_OP_NULL) {
+        check(MPI_Op_create(better, 1, &op), "MPI_Op_create");
+        check(MPI_Type_contiguous(2, MPI_INT64_T, &type), "MPI_Type_contiguous");
+        check(MPI_Type_commit(&type), "MPI_Type_commit");
+    }
+    candidate_t best = {*value, *key};
+    check(MPI_Allreduce(MPI_IN_PLACE, &best, 1, type, op, MPI_COMM_WORLD), "MPI_Allreduce");
+    *value = best.value;
+    *key = best.key;
+}
+
 // --- blocks of bytes ----------------------------------------------------------------------------------------------
 
 void par_swap(const par_message_t *messages, int64_t count) {

@@ -60,6 +60,11 @@ void par_min_i64(int64_t *values, int64_t n) {
     (void)n;
 }
 
+void par_best(int64_t *value, uint64_t *key) {
+    (void)value;
+    (void)key;
+}
+
 int par_gather_all(const void *mine, int64_t count, size_t item_bytes, void **all, int64_t *total) {
     *all = mem_new(count, item_bytes, "blocks of a gather");
     if (!*all) return -1;

@@ -1,47 +1,30 @@
-/* Each distinct word is a row of symbols. A pair of adjacent symbols has a count over all words and a list of the words
- * that hold it, so that a merge touches only those. The next merge comes from a heap of (count, pair) whose entries may
- * be out of date: a pair is pushed when its count rises, and an entry found too high when it comes up is pushed again
- * with the true count. The order in the heap is total, so the merges depend on the counts alone, and not on the order
- * in which words came. */
+/* Each rank has its words and knows where in them a pair is (bpe_words); each pair's count over all ranks is kept by
+ * one rank, by the hash of the pair (bpe_pairs). For a merge the ranks agree on the best of their best pairs, merge it
+ * in their words, and tell the keepers what that changed. The order of pairs is total, so the merges depend on the
+ * counts alone: not on how words and pairs are dealt to ranks. */
 #include "text/bpe_learn.h"
 #include "base/err.h"
+#include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
+#include "par/par.h"
+#include "text/bpe_pairs.h"
 #include "text/bytelevel.h"
-#include "text/pairmap.h"
-#include <assert.h>
+#include <string.h>
+
+enum { BYTES = 256, BYTES_A_TOKEN = 160 }; // its text, hash and merge, while these arrays grow
+
+static const int64_t TROUBLE = INT64_MAX; // no pair has this count
 
 typedef struct {
-    uint64_t key;
-    int64_t count;  // occurrences in all words
-    int64_t pushed; // the largest count of it in the heap
-    int64_t list;   // first of its words in the pool, -1: none
-    int64_t step;   // last merge that changed it
-} pair_t;
-
-typedef struct {
-    int64_t word, next;
-} node_t;
-
-typedef struct {
-    int64_t count;
-    uint64_t key;
-    int64_t pair;
-} entry_t;
-
-typedef struct {
-    const words_t *words;
-    int32_t *symbol; // of all words; word w has length[w] of them from words->word[w].offset on
-    int64_t *length;
-    pairmap_t numbers; // pair -> place in pair
-    pair_t *pair;
-    int64_t pairs, pairs_capacity;
-    node_t *node;
-    int64_t nodes, nodes_capacity, free_node; // free_node: a list of unused ones, -1: none
-    entry_t *heap;
-    int64_t heap_n, heap_capacity;
-    int64_t *touched; // pairs whose count changed in this step
-    int64_t touched_n, touched_capacity;
-    int64_t step;
+    bpe_words_t words;
+    bpe_pairs_t pairs;
+    room_t room;
+    pair_change_t *send; // changes, those for rank 0 first
+    int64_t send_capacity;
+    int64_t *send_count, *place; // by rank
+    int trouble;                 // -1: this rank failed and will say so when the ranks meet
 } learner_t;
 
 void bpe_model_free(bpe_model_t *model) {
@@ -51,166 +34,64 @@ void bpe_model_free(bpe_model_t *model) {
 }
 
 static void learner_free(learner_t *l) {
-    mem_free(l->symbol);
-    mem_free(l->length);
-    pairmap_free(&l->numbers);
-    mem_free(l->pair);
-    mem_free(l->node);
-    mem_free(l->heap);
-    mem_free(l->touched);
+    bpe_words_free(&l->words);
+    bpe_pairs_free(&l->pairs);
+    mem_free(l->send);
+    mem_free(l->send_count);
+    mem_free(l->place);
 }
 
-/* --- the heap of candidates -------------------------------------------------------------------------------------- */
+/* --- counts to their keepers ------------------------------------------------------------------------------------- */
 
-static inline int entry_before(entry_t a, entry_t b) {
-    return a.count > b.count || (a.count == b.count && a.key < b.key);
+static int32_t keeper_of(uint64_t key) {
+    return (int32_t)((hash_mix(key) >> 32) % (uint64_t)par_size()); // the low bits place it in the keeper's table
 }
 
-static int heap_push(learner_t *l, int64_t pair) {
-    pair_t *p = &l->pair[pair];
-    entry_t e = {p->count, p->key, pair};
-    p->pushed = p->count;
-    TRY(mem_grow(&l->heap, &l->heap_capacity, l->heap_n + 1, sizeof *l->heap, "candidate merges"));
-    int64_t i = l->heap_n++;
-    for (; i > 0 && entry_before(e, l->heap[(i - 1) / 2]); i = (i - 1) / 2) l->heap[i] = l->heap[(i - 1) / 2];
-    l->heap[i] = e;
-    return 0;
-}
-
-static entry_t heap_pop(learner_t *l) {
-    entry_t *heap = l->heap, top = heap[0], last = heap[--l->heap_n];
-    int64_t i = 0, n = l->heap_n;
-    for (int64_t child; (child = 2 * i + 1) < n; i = child) {
-        if (child + 1 < n && entry_before(heap[child + 1], heap[child])) child++;
-        if (!entry_before(heap[child], last)) break;
-        heap[i] = heap[child];
+static int sort_changes(learner_t *l) {
+    const bpe_words_t *w = &l->words;
+    TRY(room_grow(&l->room, &l->send, &l->send_capacity, w->changes, sizeof *l->send, "changes of pairs"));
+    for (int64_t i = 0; i < w->changes; i++) l->send_count[keeper_of(w->change[i].key)]++;
+    int64_t sum = 0;
+    for (int r = 0; r < par_size(); r++) {
+        l->place[r] = sum;
+        sum += l->send_count[r];
     }
-    heap[i] = last;
-    return top;
-}
-
-/* The pair with the largest count, -1 when no pair occurs any more. */
-static int next_pair(learner_t *l, int64_t *best) {
-    *best = -1;
-    while (l->heap_n > 0 && *best < 0) {
-        entry_t e = heap_pop(l);
-        int64_t count = l->pair[e.pair].count;
-        if (e.count == count && count > 0) {
-            *best = e.pair;
-        } else if (e.count > count && count > 0) {
-            TRY(heap_push(l, e.pair));
-        }
-    }
+    for (int64_t i = 0; i < w->changes; i++) l->send[l->place[keeper_of(w->change[i].key)]++] = w->change[i];
     return 0;
 }
 
-/* --- counts of pairs --------------------------------------------------------------------------------------------- */
-
-static int find_pair(learner_t *l, int32_t left, int32_t right, int64_t *number) {
-    uint64_t key = pair_key(left, right);
-    *number = pairmap_get(&l->numbers, key);
-    if (*number >= 0) return 0;
-    TRY(mem_grow(&l->pair, &l->pairs_capacity, l->pairs + 1, sizeof *l->pair, "pairs of tokens"));
-    TRY(pairmap_put(&l->numbers, key, l->pairs));
-    l->pair[l->pairs] = (pair_t){.key = key, .list = -1, .step = -1};
-    *number = l->pairs++;
+static int take_changes(bpe_pairs_t *pairs, const pair_change_t *change, int64_t n) {
+    for (int64_t i = 0; i < n; i++) TRY(bpe_pairs_count(pairs, change[i].key, change[i].change));
+    for (int64_t i = 0; i < n; i++)
+        if (change[i].change > 0) TRY(bpe_pairs_offer(pairs, change[i].key));
     return 0;
 }
 
-static int list_word(learner_t *l, pair_t *pair, int64_t word) {
-    if (pair->list >= 0 && l->node[pair->list].word == word) return 0;
-    int64_t node = l->free_node;
-    if (node >= 0) {
-        l->free_node = l->node[node].next;
-    } else {
-        TRY(mem_grow(&l->node, &l->nodes_capacity, l->nodes + 1, sizeof *l->node, "words of pairs"));
-        node = l->nodes++;
-    }
-    l->node[node] = (node_t){word, pair->list};
-    pair->list = node;
+/* Collective: merges a pair in all words and brings the counts up to date. */
+static int merge_everywhere(learner_t *l, merge_t m) {
+    pair_change_t *received = NULL;
+    int64_t total = 0;
+    memset(l->send_count, 0, (size_t)par_size() * sizeof *l->send_count);
+    l->trouble = bpe_words_merge(&l->words, m);
+    if (l->trouble == 0) l->trouble = sort_changes(l);
+    TRY(par_exchange(l->send, l->send_count, sizeof *l->send, (void **)&received, &total));
+    if (l->trouble == 0) l->trouble = take_changes(&l->pairs, received, total);
+    mem_free(received);
     return 0;
 }
 
-/* Adds (sign 1) or takes away (-1) one occurrence of a pair in a word. */
-static int count_pair(learner_t *l, int32_t left, int32_t right, int64_t word, int64_t sign) {
+/* --- the tokens -------------------------------------------------------------------------------------------------- */
+
+static int byte_tokens(bpe_model_t *model, int32_t symbol[BYTES]) {
+    uint8_t order[BYTES];
     int64_t number;
-    TRY(find_pair(l, left, right, &number));
-    pair_t *pair = &l->pair[number];
-    pair->count += sign * l->words->word[word].count;
-    if (sign > 0) TRY(list_word(l, pair, word));
-    if (pair->step != l->step) {
-        pair->step = l->step;
-        TRY(mem_grow(&l->touched, &l->touched_capacity, l->touched_n + 1, sizeof *l->touched, "changed pairs"));
-        l->touched[l->touched_n++] = number;
+    bytelevel_order(order);
+    TRY(words_add(&model->tokens, NULL, 0, 0, &number));
+    for (int32_t i = 0; i < BYTES; i++) {
+        TRY(words_add(&model->tokens, &order[i], 1, 0, &number));
+        symbol[order[i]] = (int32_t)number;
     }
     return 0;
-}
-
-static int push_touched(learner_t *l) {
-    for (int64_t i = 0; i < l->touched_n; i++) {
-        const pair_t *pair = &l->pair[l->touched[i]];
-        if (pair->count > pair->pushed) TRY(heap_push(l, l->touched[i]));
-    }
-    l->touched_n = 0;
-    l->step++;
-    return 0;
-}
-
-/* --- merging ----------------------------------------------------------------------------------------------------- */
-
-static int learner_start(learner_t *l, const words_t *words, const int32_t byte_id[256]) {
-    l->words = words;
-    l->free_node = -1;
-    l->symbol = mem_new(words->text_bytes, sizeof *l->symbol, "symbols of words");
-    l->length = mem_new(words->n, sizeof *l->length, "lengths of words");
-    if (!l->symbol || !l->length) return -1;
-    TRY(pairmap_create(&l->numbers, 65536));
-    for (int64_t i = 0; i < words->text_bytes; i++) l->symbol[i] = byte_id[words->text[i]];
-    for (int64_t w = 0; w < words->n; w++) {
-        const int32_t *s = l->symbol + words->word[w].offset;
-        l->length[w] = words->word[w].bytes;
-        for (int64_t i = 0; i + 1 < l->length[w]; i++) TRY(count_pair(l, s[i], s[i + 1], w, 1));
-    }
-    return push_touched(l);
-}
-
-/* Merges left to right in one word; only the pairs beside a merge change. */
-static int merge_in_word(learner_t *l, int64_t word, merge_t m) {
-    int32_t *s = l->symbol + l->words->word[word].offset;
-    int64_t n = l->length[word], kept = 0;
-    for (int64_t i = 0; i < n;) {
-        if (i + 1 >= n || s[i] != m.left || s[i + 1] != m.right) {
-            s[kept++] = s[i++];
-            continue;
-        }
-        TRY(count_pair(l, m.left, m.right, word, -1));
-        if (kept > 0) {
-            TRY(count_pair(l, s[kept - 1], m.left, word, -1));
-            TRY(count_pair(l, s[kept - 1], m.id, word, 1));
-        }
-        if (i + 2 < n) {
-            TRY(count_pair(l, m.right, s[i + 2], word, -1));
-            TRY(count_pair(l, m.id, s[i + 2], word, 1));
-        }
-        s[kept++] = m.id;
-        i += 2;
-    }
-    l->length[word] = kept;
-    return 0;
-}
-
-static int merge_everywhere(learner_t *l, int64_t number, merge_t m) {
-    int64_t node = l->pair[number].list;
-    l->pair[number].list = -1;
-    while (node >= 0) {
-        node_t here = l->node[node];
-        l->node[node].next = l->free_node;
-        l->free_node = node;
-        TRY(merge_in_word(l, here.word, m));
-        node = here.next;
-    }
-    assert(l->pair[number].count == 0);
-    return push_touched(l);
 }
 
 /* The token for left followed by right: a new one, unless other merges have already made the same text. */
@@ -219,45 +100,112 @@ static int join_tokens(bpe_model_t *model, merge_t *m) {
     int64_t number;
     uint8_t *text = mem_new(a.bytes + b.bytes, 1, "token text");
     if (!text) return -1;
-    for (int64_t i = 0; i < a.bytes; i++) text[i] = model->tokens.text[a.offset + i];
-    for (int64_t i = 0; i < b.bytes; i++) text[a.bytes + i] = model->tokens.text[b.offset + i];
+    memcpy(text, model->tokens.text + a.offset, (size_t)a.bytes);
+    memcpy(text + a.bytes, model->tokens.text + b.offset, (size_t)b.bytes);
     int rc = words_add(&model->tokens, text, (size_t)(a.bytes + b.bytes), 0, &number);
     mem_free(text);
     m->id = (int32_t)number;
     return rc;
 }
 
-static int learn(learner_t *l, int32_t vocab, bpe_model_t *model) {
-    while (model->tokens.n < vocab) {
-        int64_t best;
-        TRY(next_pair(l, &best));
-        if (best < 0) {
-            return err_set("the text gives a vocabulary of at most %lld entries, fewer than the %d asked for: "
-                           "ask for fewer or train on more text",
-                           (long long)model->tokens.n, vocab);
-        }
-        uint64_t key = l->pair[best].key;
-        merge_t m = {(int32_t)(key >> 32), (int32_t)(key & UINT32_MAX), 0};
-        TRY(join_tokens(model, &m));
-        TRY(mem_grow(&model->merge, &model->capacity, model->merges + 1, sizeof *model->merge, "merges"));
-        model->merge[model->merges++] = m;
-        TRY(merge_everywhere(l, best, m));
+/* A pair that was merged comes up again when one of its tokens was made once more in another way, as "ab" + "c" and
+ * "a" + "bc". It is merged again, but it is one merge. */
+static int is_known(const bpe_model_t *model, merge_t m) {
+    for (int64_t i = 0; i < model->merges; i++)
+        if (model->merge[i].left == m.left && model->merge[i].right == m.right) return 1;
+    return 0;
+}
+
+static int add_merge(bpe_model_t *model, uint64_t key, merge_t *m) {
+    int64_t tokens = model->tokens.n;
+    *m = (merge_t){(int32_t)(key >> 32), (int32_t)(key & UINT32_MAX), 0};
+    TRY(join_tokens(model, m));
+    if (model->tokens.n == tokens && is_known(model, *m)) return 0;
+    TRY(mem_grow(&model->merge, &model->capacity, model->merges + 1, sizeof *model->merge, "merges"));
+    model->merge[model->merges++] = *m;
+    return 0;
+}
+
+/* --- learning ---------------------------------------------------------------------------------------------------- */
+
+/* Collective: an error on all ranks when any of them could not even begin. */
+static int check_memory(const word_store_t *words, int32_t vocab, int64_t memory) {
+    int64_t tokens = (int64_t)vocab * BYTES_A_TOKEN, need = bpe_words_need(words->words, words->text_bytes, vocab);
+    int64_t most = -(need + tokens), total = words->words;
+    par_min_i64(&most, 1);
+    par_sum_i64(&total, 1);
+    if (total == 0) return err_set("there is no text to train a tokenizer on");
+    if (-most <= memory) return 0;
+    char needs[NUM_TEXT], has[NUM_TEXT];
+    num_print_bytes(needs, -(double)most);
+    num_print_bytes(has, (double)memory);
+    return err_set("a vocabulary of %d entries from a text of %lld different words takes %s of memory a rank on %d "
+                   "ranks, and %s are allowed: use more ranks or allow more memory",
+                   vocab, (long long)total, needs, par_size(), has);
+}
+
+static int learner_start(learner_t *l, word_store_t *words, const int32_t symbol[BYTES], int32_t vocab, int64_t *sum) {
+    l->pairs.room = &l->room;
+    l->send_count = mem_new(par_size(), sizeof *l->send_count, "counts of an exchange");
+    l->place = mem_new(par_size(), sizeof *l->place, "counts of an exchange");
+    if (!sum || !l->send_count || !l->place) return -1;
+    TRY(room_take(&l->room, (int64_t)vocab * BYTES_A_TOKEN, "tokens"));
+    TRY(bpe_words_create(&l->words, words, symbol, vocab, &l->room));
+    bpe_words_sum(&l->words, sum);
+    return 0;
+}
+
+/* Collective: the first counts, of pairs of bytes. */
+static int count_bytes(learner_t *l, int64_t *sum) {
+    par_sum_i64(sum, BYTES * BYTES);
+    for (int32_t i = 0; i < BYTES * BYTES; i++) {
+        uint64_t key = pair_key(1 + i / BYTES, 1 + i % BYTES);
+        if (sum[i] == 0 || keeper_of(key) != par_rank()) continue;
+        TRY(bpe_pairs_count(&l->pairs, key, sum[i]));
+        TRY(bpe_pairs_offer(&l->pairs, key));
     }
     return 0;
 }
 
-int bpe_learn(const words_t *words, int32_t vocab, bpe_model_t *model) {
-    uint8_t order[256];
-    int32_t byte_id[256];
-    int64_t number;
-    bytelevel_order(order);
-    TRY(words_add(&model->tokens, NULL, 0, 0, &number));
-    for (int32_t i = 0; i < 256; i++) {
-        TRY(words_add(&model->tokens, &order[i], 1, 0, &number));
-        byte_id[order[i]] = (int32_t)number;
+/* Collective: the best pair of all. A rank in trouble brings one that beats all, so that everybody hears of it. */
+static int agree_on_pair(learner_t *l, const bpe_model_t *model, int32_t vocab, uint64_t *key) {
+    pair_entry_t best;
+    if (l->trouble == 0) l->trouble = par_go_on();
+    if (l->trouble == 0) l->trouble = bpe_pairs_best(&l->pairs, &best);
+    if (l->trouble != 0) best = (pair_entry_t){TROUBLE, PAIR_NONE};
+    par_best(&best.count, &best.key);
+    *key = best.key;
+    if (best.count == TROUBLE) return par_agree(l->trouble);
+    if (best.count > 0) return 0;
+    return err_set("the text gives a vocabulary of at most %lld entries, fewer than the %d asked for: ask for fewer or "
+                   "train on more text",
+                   (long long)model->tokens.n, vocab);
+}
+
+static int learn(learner_t *l, int32_t vocab, bpe_model_t *model) {
+    progress_t progress;
+    progress_start(&progress, "learn merges", vocab - model->tokens.n, "merges");
+    while (model->tokens.n < vocab) {
+        uint64_t key;
+        merge_t m;
+        TRY(agree_on_pair(l, model, vocab, &key));
+        TRY(par_agree(add_merge(model, key, &m)));
+        TRY(merge_everywhere(l, m));
+        progress_update(&progress, model->merges);
     }
-    learner_t l = {0};
-    int rc = learner_start(&l, words, byte_id);
+    progress_end(&progress);
+    return par_agree(l->trouble);
+}
+
+int bpe_learn(word_store_t *words, int32_t vocab, int64_t memory, bpe_model_t *model) {
+    int32_t symbol[BYTES];
+    learner_t l = {.room.limit = memory};
+    TRY(check_memory(words, vocab, memory));
+    int64_t *sum = mem_new((int64_t)BYTES * BYTES, sizeof *sum, "counts of pairs of bytes");
+    int rc = par_agree(byte_tokens(model, symbol));
+    if (rc == 0) rc = par_agree(learner_start(&l, words, symbol, vocab, sum));
+    if (rc == 0) rc = par_agree(count_bytes(&l, sum));
+    mem_free(sum);
     if (rc == 0) rc = learn(&l, vocab, model);
     learner_free(&l);
     return rc;
