@@ -154,6 +154,17 @@ static void test_depth(void **state) {
     }
 }
 
+/* One beside the other they may be many. */
+static void test_many_beside_each_other(void **state) {
+    (void)state;
+    char line[12 * JSON_DEPTH] = "{\"a\":[[]";
+    size_t n = 8;
+    for (int i = 0; i <= JSON_DEPTH; i++) n += (size_t)sprintf(line + n, ",[],{}");
+    n += (size_t)sprintf(line + n, "]}");
+    json_value_t value;
+    check_ok(scan(line, n, "a", &value));
+}
+
 static void test_paths(void **state) {
     (void)state;
     json_paths_t paths = {0};
@@ -256,9 +267,13 @@ static void test_mutated_lines(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_values),        cmocka_unit_test(test_two_paths_through_one_key),
-        cmocka_unit_test(test_refused),       cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_paths),         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_two_paths_through_one_key),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_many_beside_each_other),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_mutated_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ struct zin {
     int64_t base;       // where text[0] stands in the unpacked file
     int64_t intact;     // before this place lines were given away: callers write on them
     int text_end;       // no more text will come
-    int failed;         // an error was met: nothing goes on from there
+    int failed;         // an error was met: zstd must not go on from there, nor does anything else
     int64_t limit;      // most bytes of a line
     const char *remedy; // what to do when one is longer
     int64_t last;       // lines that start from here on are not wanted
