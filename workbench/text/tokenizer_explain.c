@@ -18,8 +18,7 @@ static void explain_byte_level(const tokenizer_t *t, FILE *out) {
 static void explain_sentence(const tokenizer_t *t, FILE *out) {
     static const char *const prefixes[] = {[PREFIX_NEVER] = "none is put in front",
                                            [PREFIX_FIRST] = "one is put in front of a text that has none there",
-                                           [PREFIX_ALWAYS] = "one is put in front, also behind an added token, unless "
-                                                             "one is there",
+                                           [PREFIX_ALWAYS] = "a stretch between added tokens gets one, if it has none",
                                            [PREFIX_PIECE] = "one is put in front, also behind an added token"};
     const sentence_rules_t *rules = &t->pipeline.sentence;
     fprintf(out, "a SentencePiece-style BPE tokenizer%s\n",
