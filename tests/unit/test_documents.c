@@ -259,13 +259,13 @@ static void test_limit(void **state) {
     rules.document_limit = 12;
     documents_t *reader = open_by(scratch_write("l.jsonl", "{\"text\":\"a\"}\n{\"text\":\"ab\"}\n"), NULL, &rules);
     check_next(reader, "l.jsonl@0", "", "a", 1);
-    check_fails(documents_next(reader, &d), "l.jsonl:2: longer than 12 bytes; raise [corpus] document_limit");
+    check_fails(documents_next(reader, &d), "l.jsonl:2: longer than 12 bytes; raise [run] memory");
     documents_close(reader);
     reader = open_by(scratch_write("l.txt", "twelve bytes"), NULL, &rules);
     check_next(reader, "l.txt", "", "twelve bytes", 12);
     check_end(reader);
     reader = open_by(scratch_write("l.txt", "thirteen byte"), NULL, &rules);
-    check_fails(documents_next(reader, &d), "longer than 12 bytes; raise [corpus] document_limit");
+    check_fails(documents_next(reader, &d), "longer than 12 bytes; raise [run] memory");
     documents_close(reader);
 }
 

@@ -39,7 +39,7 @@ typedef struct format format_t;
 typedef struct {
     const char *text_field, *id_field, *source_field; // "meta.pile_set_name" goes into an object; "a | b": the first
                                                       // that is there
-    int64_t document_limit;                           // most bytes of one line or text; 4 a token
+    int64_t document_limit;                           // most bytes of one line or text, 4 a token; part of [run] memory
 } input_rules_t;
 input_rules_t input_rules_default(void); // "text", "id", "source | meta.pile_set_name", 1 GiB
 

@@ -37,7 +37,7 @@ int lines_open(const input_t *input, lines_t *lines) {
     *lines = (lines_t){.input = input, .last = INT64_MAX};
     lines->size = input->packing == PACKED_NOT ? input->bytes : input->unit_bytes == 1 ? input->size : -1;
     TRY(zin_open(input->path, &lines->in));
-    zin_limit(lines->in, input->rules->document_limit, "; raise [corpus] document_limit");
+    zin_limit(lines->in, input->rules->document_limit, "; raise [run] memory");
     return 0;
 }
 

@@ -78,8 +78,7 @@ int64_t token_most(const input_t *input) {
 
 int token_limit(const input_t *input, const char *what, int64_t number, int64_t tokens) {
     if (tokens <= token_most(input)) return 0;
-    return err_set("%s: %s %lld has more than %lld tokens, and [corpus] document_limit is %lld bytes, 4 a token%s",
-                   input->path, what, (long long)number, (long long)token_most(input),
-                   (long long)input->rules->document_limit,
-                   input->end >= 0 ? ": is end right? Else raise the limit" : ": raise it, or name the mark by end=N");
+    return err_set("%s: %s %lld has more than %lld tokens, more than [run] memory has room for%s", input->path, what,
+                   (long long)number, (long long)token_most(input),
+                   input->end >= 0 ? ": is end right? Else raise it" : ": raise it, or name the mark by end=N");
 }
