@@ -5,8 +5,8 @@
 #     corpora/licences/build.sh [--any-version] [--debs FOLDER] [FOLDER]      (see corpora/lib.sh)
 #
 # It leaves licences.jsonl.zst and licences.manifest.json in FOLDER, and licences.done last: make takes that for the sign
-# that all is well. Needs apt-get and dpkg-deb, python3 (python3-minimal will do), tar, zstd, awk and sha256sum; under a
-# minute, most of it for the download of 14 MB.
+# that all is well. Needs apt-get and dpkg-deb, python3 (python3-minimal will do), tar, zstd, awk and sha256sum; a
+# minute or so, most of it for the download of 14 MB.
 set -eu
 # shellcheck source=corpora/lib.sh
 . "$(dirname "$0")/../lib.sh"
