@@ -55,12 +55,17 @@ tokens H "$DIR/n.bin" 1 2 50256 3 50256
 ranks 1 inspect "nanogpt:$DIR/n.bin"; expect 0; says "tokens of nanoGPT"; says "documents 2, of 1 .. 2 tokens"
 ranks 1 inspect "tokens:$DIR/n.bin:u16:end=none"; expect 0
 says "marks of known models in them: token 50256 (GPT-2) 2 times"
-ranks 1 inspect "tokens:$DIR/n.bin:u16:end=3,nanogpt:$DIR/l.bin"; expect 0
+ranks 1 inspect "nanogpt:$DIR/l.bin"; expect 1 "has the header of llm.c"; one_error
+ranks 1 inspect "tokens:$DIR/n.bin:u16:end=7"; expect 0; says "token 7 is nowhere in it: is end right?"
+says "marks of known models in them: token 50256 (GPT-2) 2 times"
+ranks 1 inspect "tokens:$DIR/n.bin:u16:end=3"; expect 0; ! grep -q "is end right" "$OUT" || die "3 is in it"
+ranks 1 inspect "tokens:$DIR/n.bin:u16:end=3,llmc:$DIR/l.bin"; expect 0
 says "2 files, 1.0 kB together; the heads of all are right, and this is the first"
 ranks 1 inspect "tokens:$DIR/n.bin"; expect 1 "do not say their type"; one_error
 ranks 1 inspect "token:$DIR/n.bin"; expect 1 "there is no format 'token'"; one_error
 cp "$DIR/n.bin" "$DIR/part.npy" # OLMo's files have NumPy's name and no header
 ranks 1 inspect "$DIR/part.npy"; expect 1 "neither name nor first bytes tell the format"; one_error
+ranks 1 inspect "$DIR/*.npy"; expect 1 "neither name nor first bytes tell the format"; one_error # a pattern
 ranks 1 inspect "olmo:$DIR/part.npy:u16:end=50256"; expect 0; says "tokens of OLMo"; says "documents 2"
 # A file of zeros is no text with blanks before it.
 truncate -s 1M "$DIR/zeros"

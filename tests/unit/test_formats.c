@@ -169,6 +169,7 @@ static void test_llmc(void **state) {
     check_refused("%s/d.bin", 999, "7 tokens, but its header says 6");
     write_llmc("d.bin", 20240520, 7, 7, 2, gpt2, 7);
     check_refused("%s/d.bin", 999, "version 7 of llm.c's tokens of GPT-2; known is 1");
+    check_refused("nanogpt:%s/a.bin", 999, "use llmc:");
     write_llmc("d.bin", 20240521, 1, 7, 2, gpt2, 7);
     check_refused("llmc:%s/d.bin", 999, "begins with 20240521");
     write_llmc("d.bin", 20240522, 1, 7, 2, gpt2, 7);

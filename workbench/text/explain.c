@@ -179,10 +179,11 @@ static void print_last(const look_t *look, const input_t *input, FILE *out) {
     fprintf(out, "\n");
 }
 
-/* Marks inside of documents, where none was named: so they are texts joined. */
+/* Marks inside of documents, where none was named or the one that was is nowhere: so they are texts joined. */
 static void print_marks(const look_t *look, const input_t *input, FILE *out) {
-    int printed = 0;
-    for (int m = 0; m < MARKS && input->end < 0; m++) {
+    int printed = 0, nowhere = input->end >= 0 && !look->more && look->documents == 1 && look->total == input->size;
+    if (nowhere) fprintf(out, "  note: token %lld is nowhere in it: is end right?\n", (long long)input->end);
+    for (int m = 0; m < MARKS && (input->end < 0 || nowhere); m++) {
         if (look->seen[m] == 0 || marks[m].token == 1 || marks[m].token == 2)
             continue; // those are common tokens of others
         fprintf(out, "%s %d (%s) %lld times", printed++ ? "," : "  marks of known models in them: token",
