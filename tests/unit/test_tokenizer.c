@@ -448,6 +448,7 @@ static const struct {
     {"{" PIPELINE ",\"model\":{\"type\":\"Unigram\"}}", "model type Unigram"},
     {"{" PIPELINE ",\"model\":{\"dropout\":0.1,\"vocab\":{},\"merges\":[]}}", "dropout"},
     {"{" PIPELINE ",\"model\":{\"unk_token\":\"?\",\"vocab\":{},\"merges\":[]}}", "unk_token"},
+    {"{" PIPELINE ",\"model\":{\"unk_token\":\"a\",\"fuse_unk\":true,\"vocab\":{\"a\":0},\"merges\":[]}}", "fuse_unk"},
     {"{" PIPELINE ",\"model\":{\"byte_fallback\":true,\"vocab\":{},\"merges\":[]}}", "byte_fallback"},
     {"{" PIPELINE ",\"model\":{\"new\":true,\"vocab\":{},\"merges\":[]}}", "\"new\""},
     {"{" PIPELINE ",\"model\":{\"merges\":[]}}", "vocab is missing"},
@@ -521,6 +522,18 @@ static void test_spellings(void **state) {
     tokenizer_free(t);
 }
 
+/* An unk_token stands for each byte that the vocabulary lacks, and merges as any other; a heading of merges.txt is
+ * none.
+ */
+static void test_unknown(void **state) {
+    (void)state;
+    tokenizer_t *t =
+        parse("{" PIPELINE ",\"model\":{\"unk_token\":\"?\",\"fuse_unk\":false,\"vocab\":{\"a\":0,\"b\":1,\"ab\":2,"
+              "\"?\":3,\"a?\":4},\"merges\":[\"#version: 0.2\",\"a b\",\"a ?\"]}}");
+    check_ids(t, "abxyax", 6, (int32_t[]){2, 3, 3, 4}, 4);
+    tokenizer_free(t);
+}
+
 static void test_added_tokens(void **state) {
     (void)state;
     tokenizer_t *t = parse(
@@ -562,6 +575,7 @@ int main(void) {
         cmocka_unit_test(test_round_trip_of_random_bytes),
         cmocka_unit_test(test_refused_files),
         cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_unknown),
         cmocka_unit_test(test_added_tokens),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -5,7 +5,8 @@
  * Accepted: model BPE with merges as "a b" or ["a", "b"], without dropout, prefix and suffix; added tokens without
  * single_word. Post-processors are looked at and set aside: they add special tokens, and none are added here.
  *   byte-level: pre_tokenizer ByteLevel, after any number of Digits and of Splits by a known pattern (text/pretoken.h);
- *     normalizer null or NFC; decoder ByteLevel; no unk_token, no byte_fallback.
+ *     normalizer null or NFC; decoder ByteLevel; ignore_merges; unk_token for bytes that the vocabulary lacks (then no
+ *     fuse_unk and no byte_fallback).
  *   SentencePiece: a normalizer that replaces the space by another character, with or without Prepend of that, and no
  *     pre_tokenizer (or Gemma's, which splits at spaces when none is left); or pre_tokenizer Metaspace with any
  *     prepend_scheme and split; byte_fallback, unk_token, fuse_unk; no ignore_merges; decoder of Replace or Metaspace,

@@ -10,7 +10,7 @@ enum { MOST_IDS = 1 << 24 }; // far above any vocabulary; bounds what a hostile 
 /* The tables while they are being filled. Texts are as written in the file and belong to the JSON tree. */
 typedef struct {
     tokenizer_t *t;
-    const json_t *vocab, *merges, *added;
+    const json_t *model, *vocab, *merges, *added;
     const char **text;  // (limit) by id; NULL: not given yet
     int32_t limit;      // no id can reach it unless there are holes
     json_t *names;      // owned: normal forms of added tokens
@@ -30,12 +30,8 @@ static int check_model(const json_t *model, loader_t *l) {
     TRY(json_check_unset(model, "model", "dropout"));
     TRY(json_check_unset(model, "model", "continuing_subword_prefix"));
     TRY(json_check_unset(model, "model", "end_of_word_suffix"));
-    if (!l->t->pipeline.is_sentence) {
-        TRY(json_check_unset(model, "model", "unk_token"));
-        TRY(json_check_false(model, "model", "byte_fallback"));
-    } else {
-        TRY(json_check_false(model, "model", "ignore_merges"));
-    }
+    if (l->t->pipeline.is_sentence) TRY(json_check_false(model, "model", "ignore_merges"));
+    l->model = model;
     l->vocab = json_object_get(model, "vocab");
     l->merges = json_object_get(model, "merges");
     if (!json_is_object(l->vocab)) return err_set("model: vocab is missing or is not an object");
@@ -127,19 +123,45 @@ static int read_one_merge(loader_t *l, const char *left, const char *right) {
     return again < 0 ? 0 : err_set("it repeats merge %lld", (long long)again);
 }
 
-static int read_merges(loader_t *l) {
-    int32_t byte_id[256];
+/* The token of each byte. Where all bytes of valid text have one, nothing is unknown, and what the model says of
+ * unknown characters does not matter; where not, they are unk_token, each for itself. */
+static int read_bytes(const loader_t *l, int32_t byte_id[256]) {
+    int missing = 0;
     for (int32_t byte = 0; byte < 256; byte++) {
         char token[3] = {0};
         bytelevel_encode(&(uint8_t){(uint8_t)byte}, 1, token);
         byte_id[byte] = id_of(l, token);
+        if (byte_id[byte] < 0 && byte != 0xC0 && byte != 0xC1 && byte < 0xF5) missing = 1;
     }
+    if (!missing || l->t->sentence) return 0;
+    TRY(json_check_false(l->model, "model, whose vocabulary lacks bytes", "byte_fallback"));
+    const char *unknown = json_string_value(json_object_get(l->model, "unk_token"));
+    if (!unknown || !*unknown) return 0;
+    TRY(json_check_false(l->model, "model, whose vocabulary lacks bytes", "fuse_unk"));
+    int32_t id = id_of(l, unknown);
+    if (id < 0) return err_set("model: unk_token is not in the vocabulary");
+    for (int32_t byte = 0; byte < 256; byte++) {
+        if (byte_id[byte] < 0) byte_id[byte] = id;
+    }
+    return 0;
+}
+
+/* The first line of a merges.txt, which the library drops, got into some lists. */
+static int is_heading(const json_t *merge) {
+    const char *text = json_string_value(merge);
+    return text && strncmp(text, "#version", 8) == 0;
+}
+
+static int read_merges(loader_t *l) {
+    int32_t byte_id[256];
+    TRY(read_bytes(l, byte_id));
     int64_t n = (int64_t)json_array_size(l->merges);
     l->t->bpe = bpe_create(byte_id, n);
     if (!l->t->bpe) return -1;
     if (l->t->sentence) bpe_set_spelling(l->t->bpe, sentence_spell, l->t->sentence);
     for (int64_t i = 0; i < n; i++) {
         char *left = NULL, *right = NULL;
+        if (is_heading(json_array_get(l->merges, (size_t)i))) continue;
         int rc = split_merge(json_array_get(l->merges, (size_t)i), &left, &right);
         if (rc == 0) rc = read_one_merge(l, left, right);
         mem_free(left);
