@@ -103,6 +103,7 @@ static int hash_scripts(const char *dir, hash_t *hash) {
     TRY(file_glob(pattern, &files));
     hasher_t *h = hasher_of("scripts", 1);
     int rc = h ? add_files(h, &files) : -1;
+    if (rc == 0 && files.count == 0) rc = err_set("%s: there are none", pattern);
     if (h) *hash = hasher_finish(h);
     file_list_free(&files);
     return rc;
@@ -168,7 +169,8 @@ static int compute_file(void *what, hash_t *hash) {
 }
 
 static int compute_scripts(void *what, hash_t *hash) {
-    return hash_scripts(what, hash);
+    if (hash_scripts(what, hash) == 0) return 0;
+    return err_context("[run] plots has to be the folder plots of memprobe's source tree");
 }
 
 static int compute_checkpoint(void *what, hash_t *hash) {
