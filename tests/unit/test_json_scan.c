@@ -66,7 +66,7 @@ static void test_refused(void **state) {
     } bad[] = {
         {"", "column 1: the line is empty"},
         {"   ", "column 4: the line is empty"},
-        {"[]", "column 1: a { is missing"},
+        {"[]", "column 1: an array stands where an object belongs"},
         {"\"a\"", "a { is missing"},
         {"{", "a key in quotes is missing"},
         {"{\"a\"", "column 5: a colon is missing"},
