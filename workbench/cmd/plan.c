@@ -14,7 +14,7 @@
 /* Raised when a stage writes other bytes than before for the same settings: old artifacts then no longer count. */
 enum {
     FORMAT_TOKENIZER = 1,
-    FORMAT_INGEST = 2,
+    FORMAT_INGEST = 3,
     FORMAT_CENSUS = 1,
     FORMAT_TRAIN = 1,
     FORMAT_STORE = 1,
