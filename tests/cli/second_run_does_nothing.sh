@@ -1,6 +1,7 @@
 # A finished study is not run again; a changed setting reruns the stages that depend on it, and only those.
 . tests/cli/helpers/lib.sh
 tiny "$DIR/study"
+touch -d '1 minute ago' "$DIR"/study/*.jsonl # hashes of files that are younger than two seconds are not remembered
 ranks 1 --no-progress "$DIR/study/config.ini"
 expect 0
 want=$(tables "$DIR/study")
@@ -9,6 +10,7 @@ ranks 1 --no-progress "$DIR/study/config.ini"
 expect 0 "every stage is done already"
 find "$DIR/study" -type f -printf '%p %T@\n' | grep -v lock | sort >"$DIR/after"
 cmp "$DIR/before" "$DIR/after" || die "the second run wrote files"
+[ "$(wc -l <"$DIR/study/cache/inputs.csv")" = 3 ] || die "the hashes of the inputs are not remembered"
 grep -q large "$OUT" || die "the second run does not print the table"
 ranks 1 plan --set memory.knn.k=4 "$DIR/study/config.ini"
 expect 0

@@ -25,8 +25,24 @@ static void write_documents(const char *name, const char *prefix, int n) {
 
 static const int64_t copies[] = {1, 3};
 
-static ingest_t spec_of(file_list_t *inputs, double held_out, int64_t per_level) {
-    return (ingest_t){.inputs = inputs,
+static inputs_t opened; // the inputs at hand
+
+/* Opens the files, by name, in this order. */
+static void open_files(int n, char *const *path) {
+    char *list = mem_strdup(path[0]);
+    for (int i = 1; i < n; i++) {
+        char *longer = mem_printf("%s, %s", list, path[i]);
+        mem_free(list);
+        list = longer;
+    }
+    input_rules_t rules = input_rules_default();
+    inputs_free(&opened);
+    check_ok(inputs_open(list, &rules, "test", &opened));
+    mem_free(list);
+}
+
+static ingest_t spec_of(double held_out, int64_t per_level) {
+    return (ingest_t){.inputs = &opened,
                       .held_out = held_out,
                       .inject = {.per_level = per_level, .levels = 2, .copies = copies, .words = 20, .seed = 5},
                       .seed = 5,
@@ -67,8 +83,8 @@ static void documents_keep_order_and_text(void **state) {
     write_documents("b.jsonl", "b", 3);
     write_text("a.jsonl", "{\"id\": \"first\", \"text\": \"\"}\n{\"text\": \"h\\u00e9llo\\nworld\"}\n");
     char *path[] = {scratch("a.jsonl"), scratch("b.jsonl")};
-    file_list_t inputs = {2, path};
-    ingest_t spec = spec_of(&inputs, 0, 0);
+    open_files(2, path);
+    ingest_t spec = spec_of(0, 0);
     char *dir = scratch("order");
     run(&spec, dir);
     tokens_t *members = open_half(dir, "members"), *controls = open_half(dir, "controls");
@@ -90,8 +106,8 @@ static void documents_keep_order_and_text(void **state) {
     }
     tokens_close(members);
     tokens_close(controls);
-    assert_true(file_exists(scratch("order/members/0000-a.tok.zst")));
-    assert_true(file_exists(scratch("order/controls/0001-b.tok.zst")));
+    assert_true(file_exists(scratch("order/members/00000-a.tok.zst")));
+    assert_true(file_exists(scratch("order/controls/00000-a.tok.zst")));
 }
 
 enum { HELD_DOCUMENTS = 2000 }; // of each of the two files
@@ -122,10 +138,10 @@ static void held_out_by_id(void **state) {
     write_documents("one.jsonl", "one", HELD_DOCUMENTS);
     write_documents("two.jsonl", "two", HELD_DOCUMENTS);
     char *forth[] = {scratch("one.jsonl"), scratch("two.jsonl")}, *back[] = {forth[1], forth[0]};
-    file_list_t inputs = {2, forth};
-    ingest_t spec = spec_of(&inputs, 0.05, 0);
+    open_files(2, forth);
+    ingest_t spec = spec_of(0.05, 0);
     take_sides(&spec, forward_sides);
-    inputs.path = back;
+    open_files(2, back);
     take_sides(&spec, back_sides);
     assert_memory_equal(forward_sides, back_sides, sizeof back_sides);
     spec.seed++;
@@ -157,8 +173,8 @@ static void planted_copies_are_all_there(void **state) {
     (void)state;
     write_documents("many.jsonl", "many", 50);
     char *path[] = {scratch("many.jsonl")};
-    file_list_t inputs = {1, path};
-    ingest_t spec = spec_of(&inputs, 0.1, 4);
+    open_files(1, path);
+    ingest_t spec = spec_of(0.1, 4);
     char *dir = scratch("planted");
     run(&spec, dir);
     tokens_t *members = open_half(dir, "members"), *controls = open_half(dir, "controls");
@@ -186,11 +202,12 @@ static void shards_of_an_earlier_run_are_gone(void **state) {
     write_documents("old.jsonl", "old", 5);
     write_documents("new.jsonl", "new", 4);
     char *path[] = {scratch("old.jsonl"), scratch("new.jsonl")};
-    file_list_t both = {2, path}, one = {1, path + 1};
-    ingest_t spec = spec_of(&both, 0, 2);
+    open_files(2, path);
+    ingest_t spec = spec_of(0, 2);
     char *dir = scratch("again");
     run(&spec, dir);
-    spec = spec_of(&one, 0, 0);
+    open_files(1, path + 1);
+    spec = spec_of(0, 0);
     run(&spec, dir);
     tokens_t *members = open_half(dir, "members"), *controls = open_half(dir, "controls");
     assert_int_equal(tokens_documents(members), 4);
@@ -203,9 +220,10 @@ static void a_file_without_documents_makes_an_empty_shard(void **state) {
     (void)state;
     write_text("none.jsonl", "");
     write_documents("some.jsonl", "some", 2);
-    char *path[] = {scratch("none.jsonl"), scratch("some.jsonl"), scratch("none.jsonl")};
-    file_list_t inputs = {3, path};
-    ingest_t spec = spec_of(&inputs, 0, 1);
+    write_text("also-none.jsonl", "");
+    char *path[] = {scratch("none.jsonl"), scratch("some.jsonl"), scratch("also-none.jsonl")};
+    open_files(3, path);
+    ingest_t spec = spec_of(0, 1);
     char *dir = scratch("empty");
     run(&spec, dir);
     tokens_t *members = open_half(dir, "members");
@@ -236,32 +254,42 @@ static void bad_corpora_are_refused(void **state) {
     write_text("broken.jsonl", "{\"id\": \"z\", \"text\": \"\"}\n{\"id\":\n");
     write_text("none.jsonl", "");
     char *path[2] = {scratch("good.jsonl"), NULL};
-    file_list_t inputs = {1, path};
-    ingest_t spec = spec_of(&inputs, 0, 1);
+    open_files(1, path);
+    ingest_t spec = spec_of(0, 1);
     run(&spec, scratch("good"));
 
-    inputs.count = 2;
-    path[1] = scratch("twice.jsonl");
-    refuses(&spec, "twice.jsonl, document 3, has the id of");
-    path[1] = scratch("many.jsonl"); // of nine documents with an id that was there before, the first is named
-    refuses(&spec, "many.jsonl, document 11, has the id of");
-    path[1] = scratch("same.jsonl");
-    refuses(&spec, "same.jsonl, document 2, has the id of");
-    path[1] = scratch("broken.jsonl");
-    refuses(&spec, "broken.jsonl:2");
-    path[1] = scratch("absent.jsonl");
-    refuses(&spec, "absent.jsonl");
-    path[1] = scratch("ours.jsonl");
-    refuses(&spec, "planted/0/0/0");
+    static const struct {
+        const char *file, *words;
+    } bad[] = {
+        {"twice.jsonl", "twice.jsonl, document 3, has the id of"},
+        {"many.jsonl", "many.jsonl, document 11, has the id of"}, // the first of nine such
+        {"same.jsonl", "same.jsonl, document 2, has the id of"},
+        {"broken.jsonl", "broken.jsonl:2"},
+        {"ours.jsonl", "planted/0/0/0"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        path[1] = scratch(bad[i].file);
+        open_files(2, path);
+        refuses(&spec, bad[i].words);
+    }
     spec.inject.per_level = 0;
     check_ok(ingest_run(&spec, scratch("tokenizer.json"), scratch("allowed")));
 
-    inputs.count = 1;
+    write_text("gone.jsonl", "{\"text\": \"\"}\n");
+    path[1] = scratch("gone.jsonl");
+    open_files(2, path);
+    assert_int_equal(remove(path[1]), 0);
+    refuses(&spec, "gone.jsonl");
+
     path[0] = scratch("none.jsonl");
+    open_files(1, path);
     refuses(&spec, "no document is left to train on");
-    inputs.count = 0;
+    spec.inject.per_level = 1;
+    refuses(&spec, "no document is left to train on");
+    inputs_t none = {0};
+    spec.inputs = &none;
     refuses(&spec, "no input file");
-    inputs.count = 1;
+    spec.inputs = &opened;
     spec.held_out = 1;
     refuses(&spec, "held_out");
 }
@@ -278,6 +306,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(bad_corpora_are_refused),
     };
     int rc = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+    inputs_free(&opened);
     par_finalize();
     return rc;
 }

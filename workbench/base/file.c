@@ -97,6 +97,20 @@ int dir_remove(const char *path) {
     return rc;
 }
 
+int dir_remove_files(const char *path, const char *ending) {
+    DIR *dir = opendir(path);
+    if (dir == NULL) return err_set("%s: cannot read the folder: %s", path, strerror(errno));
+    int rc = 0;
+    for (struct dirent *entry; rc == 0 && (entry = readdir(dir)) != NULL;) {
+        size_t length = strlen(entry->d_name), n = strlen(ending);
+        if (length < n || strcmp(entry->d_name + length - n, ending) != 0) continue;
+        if (unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT && errno != EISDIR)
+            rc = err_set("%s/%s: cannot remove: %s", path, entry->d_name, strerror(errno));
+    }
+    closedir(dir);
+    return rc;
+}
+
 int file_copy(const char *from, const char *to) {
     file_map_t map;
     TRY(file_map(from, &map));

@@ -211,15 +211,25 @@ static int run_stages(plan_t *plan, const options_t *options, int argc, char **a
     return par_agree(rc);
 }
 
+/* Collective. Exit status, or -1. Nothing is written before all that can be wrong with the settings was looked at. */
+static int run_planned(plan_t *plan, const options_t *options, int argc, char **argv) {
+    int is_plan = strcmp(options->verb, "plan") == 0; // writes nothing, not even a lock
+    if (!is_plan) TRY(par_agree(par_rank() == 0 ? lock_cache(plan->study->run.cache) : 0));
+    if (plan_stages(plan, !is_plan) != 0) {
+        if (!par_left_early()) return -1;
+        log_warn("interrupted while the inputs were read; the same command goes on from here");
+        return EXIT_INTERRUPTED;
+    }
+    return is_plan ? par_agree(par_rank() == 0 ? plan_print(plan) : 0) : run_stages(plan, options, argc, argv);
+}
+
 static int run_study(const options_t *options, int argc, char **argv) {
     study_t study;
     plan_t plan;
     TRY(par_agree(study_load(options->config, options->overrides, options->n_overrides, &study)));
-    int is_plan = strcmp(options->verb, "plan") == 0; // writes nothing, not even a lock
     int rc = plan_create(&study, &plan);
     if (rc == 0) {
-        rc = par_agree(par_rank() == 0 ? (is_plan ? plan_print(&plan) : lock_cache(study.run.cache)) : 0);
-        if (rc == 0 && !is_plan) rc = run_stages(&plan, options, argc, argv);
+        rc = run_planned(&plan, options, argc, argv);
         plan_free(&plan);
     }
     study_free(&study);

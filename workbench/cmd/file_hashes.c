@@ -159,6 +159,12 @@ static int cache_write(const char *path, const csv_t *table, const file_hash_t *
     return rc;
 }
 
+static int has_news(const file_hash_t *file, int64_t n, const int8_t *is_whole) {
+    for (int64_t i = 0; i < n; i++)
+        if (!file[i].is_known && is_whole[i] && file[i].is_settled) return 1;
+    return 0;
+}
+
 /* --- hashing ----------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -281,7 +287,9 @@ static int hash_all(file_hash_t *file, int64_t n, const char *cache, int remembe
         rc = hash_unknown(file, n, block, is_whole);
         char *why = rc == 0 ? NULL : mem_strdup(err_text());
         int rank0 = par_rank() == 0 ? drop_changed(file, n, is_whole) : 0;
-        if (par_rank() == 0 && remember && cache_write(cache, table, file, full, n, is_whole) != 0) rank0 = -1;
+        if (par_rank() == 0 && remember && has_news(file, n, is_whole) &&
+            cache_write(cache, table, file, full, n, is_whole) != 0)
+            rank0 = -1;
         if (rc == 0)
             rc = par_agree(rank0);
         else if (why)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/num.h"
+#include "cmd/file_hashes.h"
 #include "cmd/stages.h"
 #include "model/spec.h"
 #include "par/par.h"
@@ -82,16 +83,48 @@ static int add_files(hasher_t *h, const file_list_t *files) {
     return 0;
 }
 
-static int hash_inputs(plan_t *plan, hash_t *hash) {
+/* How the documents of an input are read: its format and all that was said or found about it. */
+static void add_input(hasher_t *h, const input_t *input) {
+    const int64_t options[] = {input->width,  input->is_signed, input->data,   input->end,
+                               input->record, input->by_line,   input->packing};
+    hasher_add_text(h, input->name);
+    hasher_add_text(h, input_format(input));
+    hasher_add_text(h, input->source);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) hasher_add_i64(h, options[i]);
+    if (strcmp(input_format(input), "jsonl") != 0) return;
+    hasher_add_text(h, input->rules->text_field);
+    hasher_add_text(h, input->rules->id_field);
+    hasher_add_text(h, input->rules->source_field);
+}
+
+/* Collective. file: two for each input. */
+static int hash_input_files(const plan_t *plan, int remember, file_hash_t *file, hash_t *hash) {
+    char cache[4096];
+    int64_t n = 0;
     for (int64_t i = 0; i < plan->inputs.count; i++) {
-        int64_t bytes;
-        TRY(file_size(plan->inputs.path[i], &bytes));
-        plan->input_bytes += bytes;
+        const input_t *input = &plan->inputs.input[i];
+        file[n++].path = input->path;
+        if (input->second) file[n++].path = input->second;
     }
-    hasher_t *h = hasher_of("inputs", 1);
-    if (!h) return -1;
-    int rc = add_files(h, &plan->inputs);
+    snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
+    TRY(file_hashes(file, n, cache, remember));
+    hasher_t *h = hasher_of("inputs", 2);
+    TRY(par_agree(h ? 0 : -1));
+    for (int64_t i = 0, at = 0; i < plan->inputs.count; i++) {
+        const input_t *input = &plan->inputs.input[i];
+        add_input(h, input);
+        add_hash(h, file[at++].hash);
+        if (input->second) add_hash(h, file[at++].hash);
+    }
     *hash = hasher_finish(h);
+    return 0;
+}
+
+static int hash_inputs(const plan_t *plan, int remember, hash_t *hash) {
+    file_hash_t *file = mem_new(2 * plan->inputs.count, sizeof *file, "hashes of the inputs");
+    int rc = par_agree(file ? 0 : -1);
+    if (rc == 0) rc = hash_input_files(plan, remember, file, hash);
+    mem_free(file);
     return rc;
 }
 
@@ -160,10 +193,6 @@ static int hash_on_rank0(int (*compute)(void *, hash_t *), void *what, hash_t *h
     return 0;
 }
 
-static int compute_inputs(void *what, hash_t *hash) {
-    return hash_inputs(what, hash);
-}
-
 static int compute_file(void *what, hash_t *hash) {
     return hash_file(what, hash);
 }
@@ -188,10 +217,10 @@ static void add_corpus_settings(hasher_t *h, const study_t *study, hash_t inputs
     for (int32_t i = 0; i < study->inject.duplicates.n; i++) hasher_add_i64(h, study->inject.duplicates.v[i]);
 }
 
-static int plan_corpus(plan_t *plan, hash_t *ingest) {
+static int plan_corpus(plan_t *plan, int remember, hash_t *ingest) {
     const study_t *study = plan->study;
     hash_t inputs, tokenizer;
-    TRY(hash_on_rank0(compute_inputs, plan, &inputs));
+    TRY(hash_inputs(plan, remember, &inputs));
     if (study->corpus.train_vocab) {
         hasher_t *h = hasher_of("tokenizer", FORMAT_TOKENIZER);
         if (!h) return -1;
@@ -210,8 +239,10 @@ static int plan_corpus(plan_t *plan, hash_t *ingest) {
     if (!h) return -1;
     add_corpus_settings(h, study, inputs);
     add_hash(h, tokenizer);
+    hasher_add_i64(h, study->corpus.part);
+    hasher_add_text(h, study->corpus.end_token);
     *ingest = hasher_finish(h);
-    plan->ingest_dir = add_stage(plan, "ingest", "ingest", NULL, *ingest, stage_ingest, -1, -1, 0);
+    plan->ingest_dir = add_stage(plan, "ingest", "ingest", NULL, *ingest, stage_ingest, -1, -1, 1);
     return plan->ingest_dir ? 0 : -1;
 }
 
@@ -299,7 +330,7 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
     return plan->probe_dir[i][m + 1] ? 0 : -1;
 }
 
-static int plan_stages(plan_t *plan) {
+static int add_stages(plan_t *plan, int remember) {
     study_t *study = plan->study;
     hash_t scripts, ingest, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
     hasher_t *report = hasher_of("report", FORMAT_REPORT);
@@ -309,7 +340,7 @@ static int plan_stages(plan_t *plan) {
     int rc = 0;
     TRY_GOTO(hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &scripts), end);
     add_hash(report, scripts);
-    TRY_GOTO(plan_corpus(plan, &ingest), end);
+    TRY_GOTO(plan_corpus(plan, remember, &ingest), end);
     TRY_GOTO(plan_census(plan, ingest, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {
         TRY_GOTO(plan_model(plan, i, ingest, &model[i]), end);
@@ -334,6 +365,21 @@ end:;
     return rc;
 }
 
+/* Local. Heads and sizes of the inputs, and what can be said of them before anything is read. */
+static int open_inputs(plan_t *plan) {
+    const study_t *study = plan->study;
+    const study_corpus_t *corpus = &study->corpus;
+    input_rules_t rules = {.text_field = corpus->text_field,
+                           .id_field = corpus->id_field,
+                           .source_field = corpus->source_field,
+                           .document_limit = ingest_document_limit(study->run.memory)};
+    char where[4096];
+    snprintf(where, sizeof where, "%s: [corpus] documents", ini_where(study->ini, "corpus", "documents"));
+    TRY(inputs_open(corpus->documents, &rules, where, &plan->inputs));
+    ingest_t spec = {.inputs = &plan->inputs, .held_out = corpus->held_out};
+    return ingest_check(&spec, corpus->train_vocab > 0);
+}
+
 int plan_create(study_t *study, plan_t *plan) {
     memset(plan, 0, sizeof *plan);
     plan->study = study;
@@ -343,24 +389,22 @@ int plan_create(study_t *study, plan_t *plan) {
     if (!plan->arena) return -1;
     int64_t most = 4 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
-    int rc = plan->stage ? file_glob(study->corpus.documents, &plan->inputs) : -1;
-    if (rc != 0) err_context("%s: [corpus] documents", ini_where(study->ini, "corpus", "documents"));
-    if (rc == 0 && plan->inputs.count == 0)
-        rc = err_set("%s: [corpus] documents = %s matches no file; give one path or one shell pattern, as in "
-                     "texts/*.jsonl",
-                     ini_where(study->ini, "corpus", "documents"), study->corpus.documents);
-    rc = par_agree(rc);
-    if (rc == 0) rc = plan_stages(plan);
-    for (int32_t i = 0; rc == 0 && i < plan->n_stages; i++) { // rank 0 looks, all believe it
-        plan->stage[i].done = par_rank() == 0 && plan_stage_is_done(&plan->stage[i]);
-        par_broadcast(&plan->stage[i].done, sizeof plan->stage[i].done, 0);
-    }
+    int rc = par_agree(plan->stage ? open_inputs(plan) : -1);
     if (rc != 0) plan_free(plan);
     return rc;
 }
 
+int plan_stages(plan_t *plan, int remember) {
+    TRY(add_stages(plan, remember));
+    for (int32_t i = 0; i < plan->n_stages; i++) { // rank 0 looks, all believe it
+        plan->stage[i].done = par_rank() == 0 && plan_stage_is_done(&plan->stage[i]);
+        par_broadcast(&plan->stage[i].done, sizeof plan->stage[i].done, 0);
+    }
+    return 0;
+}
+
 void plan_free(plan_t *plan) {
-    file_list_free(&plan->inputs);
+    inputs_free(&plan->inputs);
     arena_free(plan->arena);
     memset(plan, 0, sizeof *plan);
 }
@@ -382,15 +426,22 @@ const char *plan_arm_name(const plan_t *plan, int32_t memory, int32_t i) {
     return format_text(plan->arena, "%s:lambda=%s", m->name, num_print_f64(number, m->lambda.v[i]));
 }
 
-ingest_t plan_ingest(const plan_t *plan) {
+int plan_ingest(const plan_t *plan, const stage_t *stage, ingest_t *spec) {
     const study_t *study = plan->study;
-    return (ingest_t){.inputs = &plan->inputs,
-                      .held_out = study->corpus.held_out,
-                      .inject = {.per_level = study->inject.per_level,
-                                 .levels = study->inject.duplicates.n,
-                                 .copies = study->inject.duplicates.v,
-                                 .words = study->inject.words,
-                                 .seed = (uint64_t)study->run.seed},
-                      .seed = (uint64_t)study->run.seed,
-                      .memory = study->run.memory};
+    char text[HASH_TEXT];
+    const char *key = arena_strdup(plan->arena, hash_print(text, stage->hash));
+    *spec = (ingest_t){.inputs = &plan->inputs,
+                       .part_bytes = study->corpus.part,
+                       .held_out = study->corpus.held_out,
+                       .inject = {.per_level = study->inject.per_level,
+                                  .levels = study->inject.duplicates.n,
+                                  .copies = study->inject.duplicates.v,
+                                  .words = study->inject.words,
+                                  .seed = (uint64_t)study->run.seed},
+                       .seed = (uint64_t)study->run.seed,
+                       .memory = study->run.memory,
+                       .end_token = study->corpus.end_token,
+                       .scratch = stage->dir,
+                       .key = key};
+    return key ? 0 : -1;
 }

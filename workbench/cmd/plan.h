@@ -29,8 +29,7 @@ struct plan {
     study_t *study;
     const tensor_ops_t *ops;
     arena_t *arena; // owns all texts
-    file_list_t inputs;
-    int64_t input_bytes;                               // as on disk
+    inputs_t inputs;
     const char *tokenizer;                             // path of the tokenizer.json
     const char *ingest_dir, *probes_dir, *results_dir; // artifacts
     const char *model_dir[STUDY_MODELS];               // checkpoint folders, trained here or given
@@ -40,8 +39,12 @@ struct plan {
     stage_t *stage;
 };
 
-/* Collective. Hashes the inputs, names the artifacts and looks which are done. Borrows study. */
+/* Collective: what can be said of the study before contents are read: its inputs are there, its kernels run here.
+ * Borrows study. */
 int plan_create(study_t *study, plan_t *plan);
+/* Collective. Hashes the inputs, names the artifacts and looks which are done. remember: notes the hashes of the inputs
+ * in the cache, so that the next run need not read them all. */
+int plan_stages(plan_t *plan, int remember);
 void plan_free(plan_t *plan);
 
 /* Is the stage's folder complete and made from the same inputs? Local. */
@@ -50,8 +53,8 @@ int plan_stage_is_done(const stage_t *stage);
 /* Name of a memory's arm at its i-th lambda, "knn:lambda=0.25"; arena memory. */
 const char *plan_arm_name(const plan_t *plan, int32_t memory, int32_t i);
 
-/* What ingest is to do, from the study. Texts and arrays belong to plan. */
-ingest_t plan_ingest(const plan_t *plan);
+/* What ingest is to do, from the study, in the folder of the stage. Texts and arrays belong to plan. */
+int plan_ingest(const plan_t *plan, const stage_t *stage, ingest_t *spec);
 
 /* The table of `memprobe plan`, to stdout: stages, what is done, predicted cost. Local. */
 int plan_print(const plan_t *plan);

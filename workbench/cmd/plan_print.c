@@ -1,6 +1,7 @@
 /* `memprobe plan`: what would run, what is done, and what it will cost at the rate measured here. Writes nothing. */
 #include "base/err.h"
 #include "base/num.h"
+#include "base/zio.h"
 #include "cmd/plan.h"
 #include "index/probes.h"
 #include "model/spec.h"
@@ -9,8 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Before ingest the number of tokens is a guess from the size of the input: compressed English holds about one BPE
- * token in a byte of zstd, plain in 4. */
+/* Before ingest the number of tokens is a guess from the size of the input: English holds about one BPE token in 4
+ * bytes, and in one byte of the same text packed. Files of tokens have as many as fit in them. */
+static double guess_tokens_of(const input_t *input) {
+    if (input->width > 0) return (double)input->bytes / input->width;
+    return (double)input->bytes / (input->packing == PACKED_NOT ? 4 : 1);
+}
+
 static double guess_tokens(const plan_t *plan, int *is_exact) {
     char path[4096];
     tokens_t *tokens;
@@ -22,12 +28,7 @@ static double guess_tokens(const plan_t *plan, int *is_exact) {
         return n;
     }
     double natural = 0;
-    for (int64_t i = 0; i < plan->inputs.count; i++) {
-        int64_t bytes = 0;
-        if (file_size(plan->inputs.path[i], &bytes) != 0) err_clear();
-        size_t n = strlen(plan->inputs.path[i]);
-        natural += (double)bytes / (n > 4 && strcmp(plan->inputs.path[i] + n - 4, ".zst") == 0 ? 1.0 : 4);
-    }
+    for (int64_t i = 0; i < plan->inputs.count; i++) natural += guess_tokens_of(&plan->inputs.input[i]);
     const study_inject_t *inject = &plan->study->inject;
     double planted = 0;
     for (int32_t l = 0; l < inject->duplicates.n; l++)
@@ -87,6 +88,8 @@ int plan_print(const plan_t *plan) {
     int is_exact, is_drawn;
     double tokens = guess_tokens(plan, &is_exact), probes = guess_probes(plan, &is_drawn),
            peak = tensor_peak(plan->ops), total = 0;
+    int64_t input_bytes = 0;
+    for (int64_t i = 0; i < plan->inputs.count; i++) input_bytes += plan->inputs.input[i].bytes;
     char flop_text[NUM_TEXT], time_text[NUM_TEXT], bytes[NUM_TEXT];
     printf("%-28s %-7s %10s %10s   %s\n", "stage", "state", "FLOP", "time", "folder");
     for (int32_t i = 0; i < plan->n_stages; i++) {
@@ -94,15 +97,16 @@ int plan_print(const plan_t *plan) {
         double flop = predict_flop(plan, stage, tokens, probes), seconds = flop / (0.6 * peak * par_size());
         snprintf(flop_text, sizeof flop_text, "%.2g", flop);
         num_print_seconds(time_text, seconds);
-        const char *state = stage->done                                                        ? "done"
-                            : stage->model >= 0 && stage->resumable && file_exists(stage->dir) ? "resume"
-                                                                                               : "run";
+        const char *state = stage->done ? "done"
+                            : strcmp(stage->verb, "report") != 0 && stage->resumable && file_exists(stage->dir)
+                                ? "resume"
+                                : "run";
         printf("%-28s %-7s %10s %10s   %s\n", stage->name, state, flop > 0 && !stage->done ? flop_text : "-",
                flop > 0 && !stage->done ? time_text : "-", stage->dir);
         if (!stage->done) total += seconds;
     }
-    printf("corpus: %lld files, %s, %s %.3g member tokens; %s %.0f probes\n", (long long)plan->inputs.count,
-           num_print_bytes(bytes, (double)plan->input_bytes), is_exact ? "exactly" : "about", tokens,
+    printf("corpus: %lld inputs, %s, %s %.3g member tokens; %s %.0f probes\n", (long long)plan->inputs.count,
+           num_print_bytes(bytes, (double)input_bytes), is_exact ? "exactly" : "about", tokens,
            is_drawn ? "exactly" : "at most", probes);
     printf(
         "to do: about %s of arithmetic on %d rank%s, at 60 %% of the %.0f GFLOP/s measured on one core (%s kernels)\n",

@@ -23,13 +23,14 @@ static void join(char path[PATH_BYTES], const char *dir, const char *name) {
 }
 
 int stage_tokenizer(const plan_t *plan, stage_t *stage) {
-    ingest_t spec = plan_ingest(plan);
-    spec.scratch = stage->dir;
+    ingest_t spec;
+    TRY(par_agree(plan_ingest(plan, stage, &spec)));
     return ingest_train_tokenizer(&spec, (int32_t)plan->study->corpus.train_vocab, plan->tokenizer);
 }
 
 int stage_ingest(const plan_t *plan, stage_t *stage) {
-    ingest_t spec = plan_ingest(plan);
+    ingest_t spec;
+    TRY(par_agree(plan_ingest(plan, stage, &spec)));
     return ingest_run(&spec, plan->tokenizer, stage->dir);
 }
 

@@ -18,16 +18,29 @@ static const opt_t RUN[] = {
     {"kernels", OPT_TEXT, AT(study_run_t, kernels), "auto", 0, 0,
      "auto, avx512, avx2, reference (same bits) or openblas (an oracle: other bits)"},
     {"plots", OPT_TEXT, AT(study_run_t, plots), "plots", 0, 0, "folder of the gnuplot scripts"},
-    {"memory", OPT_INT, AT(study_run_t, memory), "1G", 1e6, 9e15, "bytes a rank may use for the census"},
+    {"memory", OPT_INT, AT(study_run_t, memory), "1G", 1e6, 9e15,
+     "bytes a rank may use for ingest (a document may have a quarter of it), tokenizer training and the census"},
 };
 
 static const opt_t CORPUS[] = {
     {"documents", OPT_TEXT, AT(study_corpus_t, documents), NULL, 0, 0,
-     "JSON lines (.jsonl, .jsonl.zst) with text, id, source; a shell pattern"},
+     "list of [FORMAT:]PATTERN[:OPTION...]: jsonl, text, mmidx, pythia, nanogpt, llmc, olmo, tokens, npy; text also "
+     ".gz "
+     "and .zst"},
     {"tokenizer", OPT_TEXT, AT(study_corpus_t, tokenizer), NULL, 0, 0,
      "a tokenizer.json, or train:N to train one of N entries on the corpus"},
     {"held_out", OPT_REAL, AT(study_corpus_t, held_out), "5%", 0, 0.9,
      "share of the documents, by hash of their id, kept from training: the controls"},
+    {"text_field", OPT_TEXT, AT(study_corpus_t, text_field), "text", 0, 0,
+     "of JSON lines: where the text is; a.b goes into an object, \"a | b\" takes the first that is there"},
+    {"id_field", OPT_TEXT, AT(study_corpus_t, id_field), "id", 0, 0, "of JSON lines: where the id is, likewise"},
+    {"source_field", OPT_TEXT, AT(study_corpus_t, source_field), "source | meta.pile_set_name", 0, 0,
+     "of JSON lines: where the source is, likewise"},
+    {"part", OPT_INT, AT(study_corpus_t, part), "0", 0, 9e15,
+     "bytes of input that become one shard; 0: a 1024th of all, 16 MiB to 1 GiB. No result depends on it"},
+    {"end_token", OPT_TEXT, AT(study_corpus_t, end_token), "", 0, 0,
+     "text of the token put behind each document; empty: the first of <|endoftext|>, <|end_of_text|>, </s>, <eos> that "
+     "the tokenizer has"},
 };
 
 static const opt_t INJECT[] = {

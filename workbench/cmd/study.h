@@ -11,12 +11,15 @@ enum { STUDY_MODELS = 64, STUDY_MEMORIES = 16 };
 typedef struct {
     const char *name, *results, *cache, *kernels, *plots;
     int64_t seed;
-    int64_t memory; // bytes a rank may use for exchanges
+    int64_t memory; // bytes a rank may use for ingest, tokenizer training and census
 } study_run_t;
 
 typedef struct {
     const char *documents, *tokenizer;
+    const char *text_field, *id_field, *source_field; // of JSON lines
+    const char *end_token;                            // "": the tokenizer's own
     double held_out;
+    int64_t part;        // bytes of input a shard, 0: automatic
     int64_t train_vocab; // from "train:N"; 0: tokenizer is a file
 } study_corpus_t;
 

@@ -1,8 +1,9 @@
 /* From documents to token corpora: dir/members (what models are trained on) and dir/controls (held-out documents and
  * planted sequences that are never inserted). Both are folders of text/tokens.h, sealed and DONE; the caller marks dir.
  *
- * Input file i makes the shard IIII-BASENAME in both, be it empty there. Behind a member document come the planted
- * copies that inject_at puts there, as documents of their own:
+ * The inputs are cut into parts (text/input.h), which ranks take as they come free. Part i makes the shard IIIII-BASE
+ * in both folders, be it empty there; BASE is the name of the file in which the part begins. Behind a member document
+ * come the planted copies that inject_at puts there, as documents of their own:
  *
  *     folder    id                             source   family
  *     members   planted/LEVEL/NUMBER/COPY      planted  planted/LEVEL/NUMBER
@@ -10,26 +11,42 @@
  *
  * Ids are unique in the corpus: a second document with one id is an error, since documents are held out by id and
  * tables name them by it. An empty document stays one (of no tokens). A file may hold no document; the corpus may not.
- */
+ *
+ * Work that an interrupted run left in dir is of use to the next: parts whose shards are committed are not done again,
+ * and what the ways over the inputs before it found is kept beside them:
+ *
+ *     dir/key          what the work was begun with
+ *     dir/inputs.csv   name,format,bytes,size: unpacked sizes of compressed files, where there are any
+ *     dir/counts.csv   part,members,held_out: documents, where sequences are planted
+ *
+ * The bytes of dir do not depend on the number of ranks or of interruptions. */
 #ifndef MEMPROBE_INGEST_H
 #define MEMPROBE_INGEST_H
-#include "base/file.h"
 #include "text/inject.h"
+#include "text/input.h"
 #include <stdint.h>
 
 typedef struct {
-    const file_list_t *inputs;
-    double held_out; // share of documents, 0 to below 1, chosen by the hash of (seed, document id)
+    const inputs_t *inputs;
+    int64_t part_bytes; // of a shard's input; 0: as inputs_cut thinks fit
+    double held_out;    // share of documents, 0 to below 1, chosen by the hash of (seed, document id)
     inject_t inject;
     uint64_t seed;
-    int64_t memory;      // bytes a rank may use
-    const char *scratch; // existing folder for words that find no room there, while a tokenizer is trained
+    int64_t memory;        // bytes a rank may use, besides the program and the tokenizer
+    const char *end_token; // the text of the token behind each document; NULL or "": the tokenizer's own
+    const char *scratch;   // an existing folder for words that find no room in memory, while a tokenizer is trained
+    const char *key;       // names all that goes in; work begun with another is removed. NULL: begin anew
 } ingest_t;
+
+/* The longest line, text or row of tokens that a rank with so much memory takes: input_rules_t.document_limit. */
+int64_t ingest_document_limit(int64_t memory);
+
+/* Local: a message when a value of spec makes no sense. trains: a tokenizer is to be trained, which takes text. */
+int ingest_check(const ingest_t *spec, int trains);
 
 /* Collective: trains a tokenizer on the member documents of the inputs and each planted sequence once. */
 int ingest_train_tokenizer(const ingest_t *spec, int32_t vocab, const char *json_path);
-/* Collective: encodes everything; what dir/members and dir/controls held before is removed. Input files are dealt to
- * ranks; the bytes of the result do not depend on their number. */
+/* Collective: encodes everything, or what is left of it. */
 int ingest_run(const ingest_t *spec, const char *tokenizer_path, const char *dir);
 
 #endif

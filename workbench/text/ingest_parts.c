@@ -1,112 +1,308 @@
-/* Walking an input file, the choice of held-out documents, unique ids over all ranks. See ingest_parts.h. */
+/* The parts of the inputs and the way over them. See ingest_parts.h. */
 #include "text/ingest_parts.h"
+#include "base/csv.h"
 #include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/rng.h"
-#include "par/par.h"
-#include <stdlib.h>
+#include "text/format.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-int ingest_check(const ingest_t *spec) {
+static int gives_tokens(const input_t *input) {
+    return strcmp(input->format->unit, "bytes") != 0;
+}
+
+int ingest_check(const ingest_t *spec, int trains) {
     if (spec->inputs->count == 0) return err_set("[corpus] documents: no input file");
     if (!(spec->held_out >= 0 && spec->held_out < 1)) {
         return err_set("[corpus] held_out: %g is not a share from 0 to below 1", spec->held_out);
     }
+    for (int64_t i = 0; trains && i < spec->inputs->count; i++) {
+        const input_t *input = &spec->inputs->input[i];
+        if (gives_tokens(input)) {
+            return err_set("%s: holds tokens (%s): no tokenizer can be trained on them; set [corpus] tokenizer to the "
+                           "tokenizer.json that they were made with",
+                           input->path, input->format->name);
+        }
+    }
     return 0;
 }
+
+/* While reading, a line may lie in memory twice: a buffer that became too small and the one that takes its place. So a
+ * document takes up to half of the memory. The other half is for what goes on at the same time: the words of a
+ * tokenizer in training, or the two shards of a part (about 10 MiB, whatever their size), or the hashes of ids, which
+ * come when no document is in hand. The text itself is not copied: tokens leave the tokenizer in runs. */
+int64_t ingest_document_limit(int64_t memory) {
+    return memory / 4;
+}
+
+/* --- sizes ------------------------------------------------------------------------------------------------------- */
+
+static int64_t count_unmeasured(const inputs_t *inputs) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < inputs->count; i++) n += inputs->input[i].size < 0;
+    return n;
+}
+
+static int is_number(const char *text, int64_t value) {
+    char number[NUM_TEXT];
+    snprintf(number, sizeof number, "%" PRId64, value);
+    return strcmp(text, number) == 0;
+}
+
+/* On rank 0: sizes that an earlier run of the same work wrote down. None of use: left unmeasured. */
+static void sizes_read(const char *path, inputs_t *inputs) {
+    csv_t table = {0};
+    int fits = file_exists(path) && csv_read(path, &table) == 0 && table.columns == 4 && table.rows == inputs->count;
+    for (int64_t i = 0; fits && i < inputs->count; i++) {
+        input_t *input = &inputs->input[i];
+        int64_t size = -1;
+        fits = strcmp(csv_at(&table, i, 0), input->name) == 0 && is_number(csv_at(&table, i, 2), input->bytes) &&
+               num_parse_i64(csv_at(&table, i, 3), &size) == 0 && size >= 0;
+        if (fits && input->size < 0) input->size = size;
+    }
+    csv_free(&table);
+    err_clear();
+}
+
+static int sizes_write(const char *path, const inputs_t *inputs) {
+    csv_out_t *out;
+    TRY(csv_open(path, "name,format,bytes,size", &out));
+    for (int64_t i = 0; i < inputs->count; i++) {
+        csv_text(out, inputs->input[i].name);
+        csv_text(out, inputs->input[i].format->name);
+        csv_i64(out, inputs->input[i].bytes);
+        csv_i64(out, inputs->input[i].size);
+        csv_end(out);
+    }
+    return csv_commit(out);
+}
+
+static int measure_some(inputs_t *inputs, par_tickets_t *tickets, int64_t *size, ingest_progress_t *progress) {
+    for (int64_t i; (i = par_tickets_next(tickets)) >= 0;) {
+        const input_t *input = &inputs->input[i];
+        if (input->size >= 0) continue;
+        int rc = par_go_on();
+        if (rc == 0) rc = input_measure(input, &size[i]);
+        TRY(par_tickets_end(tickets, rc));
+        par_tally_add(progress->tally, 0, input->bytes);
+        progress_update(&progress->line, par_tally_read(progress->tally, 0));
+    }
+    return 0;
+}
+
+static int measure_inputs(inputs_t *inputs) {
+    int64_t *size = mem_new(inputs->count, sizeof *size, "sizes of inputs"), packed = 0;
+    par_tickets_t *tickets = NULL;
+    ingest_progress_t progress = {0};
+    for (int64_t i = 0; i < inputs->count; i++) packed += inputs->input[i].size < 0 ? inputs->input[i].bytes : 0;
+    int rc = par_agree(size != NULL ? 0 : -1);
+    if (rc == 0) rc = par_tickets_create(inputs->count, &tickets);
+    if (rc == 0) rc = ingest_progress_create("measure compressed files", packed, 0, &progress);
+    if (rc == 0) {
+        rc = par_agree(measure_some(inputs, tickets, size, &progress));
+        par_sum_i64(size, inputs->count);
+        for (int64_t i = 0; i < inputs->count; i++)
+            if (inputs->input[i].size < 0) inputs->input[i].size = size[i];
+        ingest_progress_free(&progress, rc);
+    }
+    if (tickets != NULL) par_tickets_free(tickets);
+    mem_free(size);
+    return rc;
+}
+
+/* Collective: the sizes that an earlier run found, by rank 0. */
+static int sizes_recall(const char *path, inputs_t *inputs) {
+    int64_t *size = mem_new(inputs->count, sizeof *size, "sizes of inputs");
+    int rc = par_agree(size != NULL ? 0 : -1);
+    if (rc == 0) {
+        if (par_rank() == 0) sizes_read(path, inputs);
+        for (int64_t i = 0; i < inputs->count; i++) size[i] = inputs->input[i].size;
+        par_broadcast(size, (size_t)inputs->count * sizeof *size, 0);
+        for (int64_t i = 0; i < inputs->count; i++) inputs->input[i].size = size[i];
+    }
+    mem_free(size);
+    return rc;
+}
+
+static int find_sizes(const char *dir, inputs_t *inputs) {
+    if (count_unmeasured(inputs) == 0) return 0;
+    char *path = dir != NULL ? mem_printf("%s/inputs.csv", dir) : NULL;
+    int rc = par_agree(dir != NULL && path == NULL ? -1 : 0);
+    if (rc == 0 && dir != NULL) rc = sizes_recall(path, inputs);
+    if (rc == 0 && count_unmeasured(inputs) > 0) {
+        rc = measure_inputs(inputs);
+        if (rc == 0) rc = par_agree(par_rank() == 0 && dir != NULL ? sizes_write(path, inputs) : 0);
+    }
+    mem_free(path);
+    return rc;
+}
+
+/* --- parts ------------------------------------------------------------------------------------------------------- */
+
+int ingest_parts_create(const ingest_t *spec, const char *dir, ingest_parts_t *parts) {
+    int64_t count = spec->inputs->count;
+    *parts = (ingest_parts_t){.spec = spec, .inputs = *spec->inputs};
+    parts->inputs.input = mem_new(count, sizeof *parts->inputs.input, "inputs");
+    int rc = par_agree(parts->inputs.input != NULL ? 0 : -1);
+    if (rc == 0) {
+        memcpy(parts->inputs.input, spec->inputs->input, (size_t)count * sizeof *parts->inputs.input);
+        rc = find_sizes(dir, &parts->inputs);
+    }
+    if (rc == 0) rc = par_agree(inputs_cut(&parts->inputs, spec->part_bytes, &parts->part, &parts->n));
+    for (int64_t i = 0; rc == 0 && i < parts->n; i++) parts->bytes += ingest_part_bytes(parts, i);
+    if (rc != 0) ingest_parts_free(parts);
+    return rc;
+}
+
+void ingest_parts_free(ingest_parts_t *parts) {
+    mem_free(parts->inputs.input);
+    mem_free(parts->part);
+    *parts = (ingest_parts_t){0};
+}
+
+const input_t *ingest_part_input(const ingest_parts_t *parts, int64_t part) {
+    return &parts->inputs.input[parts->part[part].input];
+}
+
+int64_t ingest_part_bytes(const ingest_parts_t *parts, int64_t part) {
+    const part_t *p = &parts->part[part];
+    const input_t *input = &parts->inputs.input[p->input];
+    if (p->inputs == 1) return (p->last - p->first) * input->unit_bytes;
+    int64_t bytes = 0;
+    for (int64_t i = 0; i < p->inputs; i++) bytes += input[i].size * input[i].unit_bytes;
+    return bytes;
+}
+
+static int has_ending(const char *name, const char *ending) {
+    size_t length = strlen(name), n = strlen(ending);
+    return length > n && strcmp(name + length - n, ending) == 0;
+}
+
+char *ingest_shard_name(const ingest_parts_t *parts, int64_t part) {
+    static const char *const endings[] = {".zst", ".gz", ".jsonl", ".ndjson", ".json", ".txt", ".text", ".bin", ".npy"};
+    const char *path = ingest_part_input(parts, part)->path, *slash = strrchr(path, '/');
+    int digits = 5;
+    for (int64_t limit = 100000; limit < parts->n; limit *= 10) digits++;
+    char *name = mem_printf("%0*lld-%.100s", digits, (long long)part, slash != NULL ? slash + 1 : path);
+    if (name == NULL) return NULL;
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) { // .zst before the ending in front of it
+        if (has_ending(name, endings[i])) name[strlen(name) - strlen(endings[i])] = '\0';
+    }
+    const char *legal = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    for (char *c = name; *c != '\0'; c++) {
+        if (strchr(legal, *c) == NULL) *c = '_';
+    }
+    return name;
+}
+
+/* --- progress ---------------------------------------------------------------------------------------------------- */
+
+enum { TALLY_BYTES = 1 << 18 }; // a document of a few bytes is not worth a look at the clock
+
+int ingest_progress_create(const char *stage, int64_t total, int64_t done, ingest_progress_t *progress) {
+    *progress = (ingest_progress_t){0};
+    TRY(par_tally_create(1, &progress->tally));
+    progress_start(&progress->line, stage, total, "bytes");
+    progress_skip(&progress->line, done);
+    return 0;
+}
+
+void ingest_progress_free(ingest_progress_t *progress, int rc) {
+    if (rc == 0) {
+        progress_update(&progress->line, progress->line.total);
+        progress_end(&progress->line);
+    }
+    par_tally_free(progress->tally);
+    *progress = (ingest_progress_t){0};
+}
+
+static void show_pending(ingest_progress_t *p) {
+    par_tally_add(p->tally, 0, p->pending);
+    p->pending = 0;
+    progress_update(&p->line, p->line.skipped + par_tally_read(p->tally, 0));
+}
+
+static void progress_begin_part(ingest_progress_t *p, int64_t bytes) {
+    p->part_bytes = bytes;
+    p->pending = 0;
+}
+
+/* What the document holds, but never more than is left of the part. */
+static void progress_document(ingest_progress_t *p, const document_t *document) {
+    int64_t bytes = document->text != NULL ? (int64_t)document->bytes : document->n * (int64_t)sizeof(int32_t);
+    if (bytes > p->part_bytes) bytes = p->part_bytes;
+    p->part_bytes -= bytes;
+    p->pending += bytes;
+    if (p->pending >= TALLY_BYTES) show_pending(p);
+}
+
+static void progress_end_part(ingest_progress_t *p) {
+    p->pending += p->part_bytes;
+    p->part_bytes = 0;
+    show_pending(p);
+}
+
+/* --- the walk ---------------------------------------------------------------------------------------------------- */
 
 /* Chosen by the id, not by the place: a document stays on its side when files are renamed, split or put in another
  * order. Compared in integers: 53 bits of a share are exact. */
 static int holds_out(const ingest_t *spec, const char *id) {
+    if (spec->held_out == 0) return 0;
     uint64_t drawn = rng_u64(spec->seed, RNG_HOLD_OUT, hash_text(id).lo) >> 11;
     return drawn < (uint64_t)(spec->held_out * 0x1p53);
 }
 
 /* Names of planted documents are ours while there are any. */
 static int id_check(const ingest_t *spec, const document_t *document) {
-    int ours = strncmp(document->id, "planted/", 8) == 0 || strncmp(document->id, "planted-control/", 16) == 0;
-    if (!ours || spec->inject.per_level == 0) return 0;
+    if (spec->inject.per_level == 0 || strncmp(document->id, "planted", 7) != 0) return 0;
+    if (strncmp(document->id, "planted/", 8) != 0 && strncmp(document->id, "planted-control/", 16) != 0) return 0;
     return err_set("document '%s': such ids are those of planted sequences; give it another, or leave out [inject]",
                    document->id);
 }
 
-int ingest_walk(const ingest_t *spec, int64_t file, ingest_visit_t *visit, void *self) {
-    const char *path = spec->inputs->path[file];
-    documents_t *reader = NULL;
-    document_t document;
-    input_rules_t rules = input_rules_default();
-    inputs_t inputs;
-    TRY(inputs_open_file(path, NULL, &rules, &inputs));
-    int rc = documents_open(&inputs.input[0], &reader);
-    while (rc == 0 && (rc = documents_next(reader, &document)) == 1) {
-        rc = id_check(spec, &document) == 0 ? visit(self, &document, holds_out(spec, document.id))
-                                            : err_context("%s", path);
-        if (rc != 0) break;
+static int seek(ingest_walker_t *w, int64_t input, int64_t first, int64_t last) {
+    if (w->reader == NULL || w->input != input || first < w->at) {
+        ingest_walker_close(w);
+        TRY(documents_open(&w->parts->inputs.input[input], &w->reader));
+        w->input = input;
     }
-    documents_close(reader);
-    inputs_free(&inputs);
+    w->at = last;
+    return documents_range(w->reader, first, last);
+}
+
+static int walk_input(ingest_walker_t *w, int64_t index, int64_t first, int64_t last, ingest_visit_t *visit,
+                      void *self) {
+    const ingest_t *spec = w->parts->spec;
+    const input_t *input = &w->parts->inputs.input[index];
+    document_t document;
+    int rc;
+    TRY(seek(w, index, first, last));
+    while ((rc = documents_next(w->reader, &document)) == 1) {
+        TRY(par_go_on());
+        if (id_check(spec, &document) != 0) return err_context("%s", input->path);
+        TRY(visit(self, input, &document, holds_out(spec, document.id)));
+        if (w->progress != NULL) progress_document(w->progress, &document);
+    }
     return rc;
 }
 
-int ingest_ids_add(ingest_ids_t *ids, const char *id, int64_t file, int64_t number) {
-    TRY(mem_grow(&ids->id, &ids->capacity, ids->n + 1, sizeof *ids->id, "ids of documents"));
-    ids->id[ids->n++] = (ingest_id_t){hash_text(id), file, number};
+int ingest_walk(ingest_walker_t *w, int64_t part, ingest_visit_t *visit, void *self) {
+    const part_t *p = &w->parts->part[part];
+    if (w->progress != NULL) progress_begin_part(w->progress, ingest_part_bytes(w->parts, part));
+    if (p->inputs == 1) TRY(walk_input(w, p->input, p->first, p->last, visit, self));
+    for (int64_t i = 0; p->inputs > 1 && i < p->inputs; i++) {
+        TRY(walk_input(w, p->input + i, 0, w->parts->inputs.input[p->input + i].size, visit, self));
+    }
+    if (w->progress != NULL) progress_end_part(w->progress);
     return 0;
 }
 
-void ingest_ids_free(ingest_ids_t *ids) {
-    mem_free(ids->id);
-    *ids = (ingest_ids_t){0};
-}
-
-static int by_place(const ingest_id_t *a, const ingest_id_t *b) {
-    if (a->file != b->file) return a->file < b->file ? -1 : 1;
-    return (a->number > b->number) - (a->number < b->number);
-}
-
-static int by_hash(const void *left, const void *right) {
-    const ingest_id_t *a = left, *b = right;
-    int order = hash_compare(a->hash, b->hash);
-    return order != 0 ? order : by_place(a, b);
-}
-
-/* Ids of all ranks whose hash belongs to this one: equal ids meet on one rank, and no rank holds them all. */
-static int gather_mine(const ingest_ids_t *ids, ingest_id_t **mine, int64_t *n) {
-    int ranks = par_size();
-    int64_t *count = mem_new(ranks, sizeof *count, "ids of documents"),
-            *next = mem_new(ranks, sizeof *next, "ids of documents");
-    ingest_id_t *dealt = mem_new(ids->n, sizeof *dealt, "ids of documents");
-    int rc = par_agree(count == NULL || next == NULL || dealt == NULL ? -1 : 0);
-    if (rc == 0) {
-        for (int64_t i = 0; i < ids->n; i++) count[ids->id[i].hash.hi % (uint64_t)ranks]++;
-        for (int r = 1; r < ranks; r++) next[r] = next[r - 1] + count[r - 1];
-        for (int64_t i = 0; i < ids->n; i++) dealt[next[ids->id[i].hash.hi % (uint64_t)ranks]++] = ids->id[i];
-        rc = par_exchange(dealt, count, sizeof *dealt, (void **)mine, n);
-    }
-    mem_free(dealt);
-    mem_free(next);
-    mem_free(count);
-    return rc;
-}
-
-int ingest_ids_check(const ingest_t *spec, const ingest_ids_t *ids) {
-    ingest_id_t *mine = NULL;
-    int64_t n = 0;
-    TRY(gather_mine(ids, &mine, &n));
-    if (n > 0) qsort(mine, (size_t)n, sizeof *mine, by_hash);
-    const ingest_id_t *again = NULL; // the first document of the corpus whose id was there before
-    for (int64_t i = 1; i < n; i++) {
-        if (hash_compare(mine[i - 1].hash, mine[i].hash) != 0) continue;
-        if (again == NULL || by_place(&mine[i], again) < 0) again = &mine[i];
-    }
-    int rc = 0;
-    if (again != NULL) {
-        rc = err_set(
-            "%s, document %lld, has the id of %s, document %lld: give every document of the corpus an id of its "
-            "own",
-            spec->inputs->path[again->file], (long long)again->number, spec->inputs->path[again[-1].file],
-            (long long)again[-1].number);
-    }
-    mem_free(mine);
-    return par_agree(rc);
+void ingest_walker_close(ingest_walker_t *w) {
+    documents_close(w->reader);
+    w->reader = NULL;
 }

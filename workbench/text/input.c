@@ -397,6 +397,10 @@ void inputs_free(inputs_t *inputs) {
     *inputs = (inputs_t){0};
 }
 
+const char *input_format(const input_t *input) {
+    return input->format->name;
+}
+
 int input_measure(const input_t *input, int64_t *size) {
     *size = input->size;
     return input->size >= 0 ? 0 : zin_measure(input->path, size);

@@ -80,7 +80,8 @@ int inputs_open_file(const char *path, const char *format, const input_rules_t *
 /* The same for a file that is taken for text when neither its name nor its first bytes tell another format; by_line: a
  * document a line, if it is text. */
 int inputs_open_texts(const char *path, int by_line, const input_rules_t *rules, inputs_t *inputs);
-void inputs_free(inputs_t *inputs); // accepts a zeroed one
+void inputs_free(inputs_t *inputs);             // accepts a zeroed one
+const char *input_format(const input_t *input); // name of its format
 
 /* Local: the size of a compressed file, by unpacking it once (~1 GB/s zstd, ~0.3 GB/s gzip); others know it. */
 int input_measure(const input_t *input, int64_t *size);
