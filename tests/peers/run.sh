@@ -32,6 +32,9 @@ trap 'rm -rf "$scratch"' EXIT
 ) >/dev/null || failed=1
 peer torch,transformers,scipy,statsmodels tests/peers/study.py "$scratch/study/results/tiny"
 [ -z "${STUDY:-}" ] || peer torch,transformers,scipy,statsmodels tests/peers/study.py "$STUDY"
+# A SentencePiece model for MODEL comes with some packages of PyPI (mistral-common); it is the tokenizer.model of a folder.
+peer tokenizers tests/peers/sentence.py --program "$BUILD/memprobe" --megabytes 2 ${MODEL:+--model "$MODEL"} \
+    /usr/share/i18n/locales /usr/share/perl
 if [ -f "$SHARED/data/20B_tokenizer.json" ]; then
     peer tokenizers tests/peers/tokenizer.py --program "$BUILD/memprobe" --tokenizer "$SHARED/data/20B_tokenizer.json" \
         /usr/share/doc /usr/share/man /usr/lib/python3*

@@ -66,7 +66,7 @@ static void test_refused(void **state) {
     } bad[] = {
         {"", "column 1: the line is empty"},
         {"   ", "column 4: the line is empty"},
-        {"[]", "column 1: a { is missing"},
+        {"[]", "column 1: an array stands where an object belongs"},
         {"\"a\"", "a { is missing"},
         {"{", "a key in quotes is missing"},
         {"{\"a\"", "column 5: a colon is missing"},
@@ -212,8 +212,7 @@ static void test_places(void **state) {
 static const char *const seeds[] = {
     "{\"id\":\"a/1\",\"text\":\"one two three four five six seven eight\",\"source\":\"books\"}",
     "{\"text\":\"two\\nlines \\u00e9\\ud83d\\ude00\\\"\",\"meta\":{\"pile_set_name\":\"ArXiv\",\"n\":1.5e-3}}",
-    "{\"text\":\"\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 \xe4\xbd\xa0\xe5\xa5\xbd "
-    "\xf0\x9f\x98\x80\",\"id\":-7}",
+    "{\"text\":\"\xd0\xbf\xd1\x80\xd0\xb8 \xe4\xbd\xa0\xe5\xa5\xbd \xf0\x9f\x98\x80\",\"id\":-7}",
     " { \"meta\" : { \"a\" : { \"b\" : [ 1 , true , null , { } ] } } , \"text\" : \"\" } ",
     "{\"text\":\"x\",\"other\":[[[]],{\"text\":{\"text\":[0,-0,1E+2,0.0]}}],\"id\":9223372036854775807}",
     "{\"\":\"\",\"t\\u0065xt\":\"escaped key\",\"id\":null,\"source\":false}",

@@ -31,10 +31,10 @@ static void write_shard(const char *dir, const char *name, int32_t vocab, int32_
     check_ok(shard_out_commit(out));
 }
 
-/* Three shards: documents across two frames, none at all, and one that ends with its frame. */
+/* Three shards: documents across several frames, none at all, and one that ends with its frame. */
 static const int64_t long_ones[] = {70000, 1, 0, 65535, 3};
-static const int64_t short_ones[] = {0, 5, 131064};
-enum { LONG_TOKENS = 70000 + 1 + 65535 + 3 + 5, SHORT_TOKENS = 2 * SHARD_FRAME };
+static const int64_t short_ones[] = {0, 5, 4 * SHARD_FRAME - 8};
+enum { LONG_TOKENS = 70000 + 1 + 65535 + 3 + 5, SHORT_TOKENS = 4 * SHARD_FRAME };
 
 static void write_corpus(const char *dir, int32_t vocab) {
     check_ok(dir_make(dir));
@@ -129,27 +129,36 @@ static void zstd_decodes_the_file(void **state) {
     file_unmap(&raw);
 }
 
-/* The table of a file of one frame, laid out by hand from the specification. The checksums are what the command
- * `zstd --check` puts behind a frame that holds "abc", and nothing: they too are the low half of XXH64. */
+/* A file of one frame that holds "abc", laid out by hand from the specifications (RFC 8878 for the frame). The
+ * checksums are what the command `zstd --check` puts behind "abc", and behind nothing. */
 static void seek_table_follows_the_specification(void **state) {
     (void)state;
-    static const uint8_t expected[] = {
-        0x5E, 0x2A, 0x4D, 0x18, 33,   0,    0,    0, // skippable frame of 33 bytes
-        6,    0,    0,    0,    3,    0,    0,    0,    0x99,
-        0x09, 0x77, 0xAD, // 6 bytes that hold 3
-        16,   0,    0,    0,    0,    0,    0,    0,    0x99,
-        0xE9, 0xD8, 0x51,                                     // the fingerprints: 16 bytes, no content
-        2,    0,    0,    0,    0x80, 0xB1, 0xEA, 0x92, 0x8F, // 2 entries, checksums, magic
+    // clang-format off
+    static const uint8_t frame[] = {
+        0x28, 0xB5, 0x2F, 0xFD, 0x24, 3, 0x19, 0, 0, 'a', 'b', 'c', 0x99, 0x09, 0x77, 0xAD,
+    }, fingerprint[] = { // XXH3-64 of these bytes, by a call of the library
+        0x50, 0x91, 0xB5, 0x75, 0x7B, 0xAF, 0x0B, 0xE6,
+    }, table[] = {
+        0x5E, 0x2A, 0x4D, 0x18, 33, 0, 0, 0,                    // skippable frame of 33 bytes
+        16, 0, 0, 0, 3, 0, 0, 0, 0x99, 0x09, 0x77, 0xAD,        // 16 bytes that hold 3
+        24, 0, 0, 0, 0, 0, 0, 0, 0x99, 0xE9, 0xD8, 0x51,        // the list of places: 24 bytes, no content
+        2, 0, 0, 0, 0x80, 0xB1, 0xEA, 0x92, 0x8F,               // 2 entries, checksums, magic
+    }, list[] = {
+        0x5D, 0x2A, 0x4D, 0x18, 16, 0, 0, 0,                    // skippable frame of 16 bytes
+        0, 0, 0, 0, 0, 0, 0, 0,                                 // the first frame is at 0
     };
-    seek_table_t table = {0};
-    check_ok(seek_table_add(&table, "abc", 3, "packed", 6));
+    // clang-format on
+    seek_out_t out = {0};
+    check_ok(seek_out_add(&out, frame, sizeof frame, 3));
     uint8_t *tail = NULL;
     size_t bytes = 0;
-    check_ok(seek_table_render(&table, &tail, &bytes));
-    assert_int_equal(bytes, 16 + sizeof expected);
-    assert_memory_equal(tail + 16, expected, sizeof expected);
+    check_ok(seek_out_render(&out, &tail, &bytes));
+    assert_int_equal(bytes, sizeof list + sizeof fingerprint + sizeof table);
+    assert_memory_equal(tail, list, sizeof list);
+    assert_memory_equal(tail + sizeof list, fingerprint, sizeof fingerprint);
+    assert_memory_equal(tail + sizeof list + sizeof fingerprint, table, sizeof table);
     mem_free(tail);
-    seek_table_free(&table);
+    seek_out_free(&out);
 }
 
 /* --- damage ------------------------------------------------------------------------------------------------------ */
@@ -165,16 +174,18 @@ static int read_whole(const char *dir) {
     return rc;
 }
 
-/* In place, without replacing the file: file systems flush a replaced file, and this runs thousands of times. */
-static void put_file(const char *name, const uint8_t *data, size_t bytes) {
-    int file = open(name, O_WRONLY);
-    assert_true(file >= 0);
+/* In place, without replacing the file: file systems flush a replaced file, and this runs ten thousands of times. */
+static void put_bytes(int file, const uint8_t *data, size_t bytes, size_t bytes_before) {
     assert_int_equal(pwrite(file, data, bytes, 0), bytes);
-    assert_int_equal(ftruncate(file, (off_t)bytes), 0);
-    assert_int_equal(close(file), 0);
+    if (bytes != bytes_before) assert_int_equal(ftruncate(file, (off_t)bytes), 0);
 }
 
 static const char *const files_of_a_shard[] = {"s.tok.zst", "s.docs", "s.json", "shards.csv"};
+/* Those that wide tokens change stand first. */
+static const char *const files_of_three[] = {"s.tok.zst", "t-none.tok.zst", "u.tok.zst",   "s.json",
+                                             "s.docs",    "t-none.docs",    "t-none.json", "u.docs",
+                                             "u.json",    "shards.csv",     "DONE"};
+enum { FILES_OF_THREE = sizeof files_of_three / sizeof *files_of_three, FILES_OF_TOKENS = 4 };
 
 /* Changes one file of the folder in every way `change` knows (0 .. count-1) and wants each to be found. */
 static void damage(const char *dir, const char *name, int64_t (*count)(size_t),
@@ -184,19 +195,26 @@ static void damage(const char *dir, const char *name, int64_t (*count)(size_t),
     file_map_t map;
     check_ok(file_map(file, &map));
     size_t bytes = map.size;
+    if (bytes > 1 << 20) abort(); // every bit of it will be changed
     uint8_t *good = malloc(bytes), *bad = malloc(bytes + 1);
     assert_true(good != NULL && bad != NULL);
     memcpy(good, map.data, bytes);
     file_unmap(&map);
+    int open_file = open(file, O_WRONLY);
+    assert_true(open_file >= 0);
+    size_t left = bytes;
     for (int64_t i = 0; i < count(bytes); i++) {
         memcpy(bad, good, bytes);
-        size_t left = change(bad, bytes, i);
-        put_file(file, bad, left);
+        size_t before = left;
+        left = change(bad, bytes, i);
+        if (left > bytes + 1) abort();
+        put_bytes(open_file, bad, left, before);
         err_clear();
         if (read_whole(dir) == 0) fail_msg("%s: change %lld of %zu bytes was not found", name, (long long)i, bytes);
         if (strstr(err_text(), dir) == NULL) fail_msg("message without the file: %s", err_text());
     }
-    put_file(file, good, bytes);
+    put_bytes(open_file, good, bytes, left);
+    assert_int_equal(close(open_file), 0);
     check_ok(read_whole(dir));
     free(good);
     free(bad);
@@ -227,18 +245,41 @@ static void write_small(const char *dir, int32_t vocab) {
     check_ok(tokens_seal(dir));
 }
 
+/* A small shard, one without documents, and one of several frames that pack to almost nothing, as all is one token. */
+static void write_three(const char *dir, int32_t vocab) {
+    enum { LONG = 2 * SHARD_FRAME + 100 };
+    write_small(dir, vocab);
+    write_shard(dir, "t-none", vocab, 7, NULL, 0, 0);
+    shard_out_t *out = NULL;
+    int32_t *ids = mem_new(LONG, sizeof *ids, "test");
+    for (int64_t i = 0; i < LONG; i++) ids[i] = vocab - 1;
+    check_ok(shard_out_open(dir, "u", vocab, 7, &out));
+    check_ok(shard_out_add(out, "u 0", "another source", "u 0", ids, LONG));
+    check_ok(shard_out_commit(out));
+    mem_free(ids);
+    check_ok(tokens_seal(dir));
+}
+
+static const int32_t narrow_and_wide[] = {300, 70000}; // u16, u32
+
 static void any_flipped_bit_is_found(void **state) {
     (void)state;
-    write_small(scratch("flip"), 300);
-    for (int f = 0; f < 4; f++) damage(scratch("flip"), files_of_a_shard[f], every_bit, flip);
-    write_small(scratch("flip32"), 70000);
-    damage(scratch("flip32"), files_of_a_shard[0], every_bit, flip);
+    for (int v = 0; v < 2; v++) {
+        const char *dir = scratch(v ? "flip32" : "flip16");
+        write_three(dir, narrow_and_wide[v]);
+        for (int f = 0; f < (v ? FILES_OF_TOKENS : FILES_OF_THREE); f++)
+            damage(dir, files_of_three[f], every_bit, flip);
+    }
 }
 
 static void any_cut_is_found(void **state) {
     (void)state;
-    write_small(scratch("cut"), 300);
-    for (int f = 0; f < 4; f++) damage(scratch("cut"), files_of_a_shard[f], every_length, cut_or_lengthen);
+    for (int v = 0; v < 2; v++) {
+        const char *dir = scratch(v ? "cut32" : "cut16");
+        write_three(dir, narrow_and_wide[v]);
+        for (int f = 0; f < (v ? FILES_OF_TOKENS : FILES_OF_THREE); f++)
+            damage(dir, files_of_three[f], every_length, cut_or_lengthen);
+    }
 }
 
 static void fails_with(const char *dir, const char *words) {
@@ -260,6 +301,47 @@ static void missing_and_foreign_files_are_named(void **state) {
     static const int64_t length[] = {8};
     write_shard(dir, "s", 300, 7, length, 1, 5); // a whole shard, but not the one that was sealed
     fails_with(dir, "a shard was replaced");
+}
+
+static void swap_files(const char *a, const char *b) {
+    assert_int_equal(rename(a, scratch("aside")), 0);
+    assert_int_equal(rename(b, a), 0);
+    assert_int_equal(rename(scratch("aside"), b), 0);
+}
+
+/* Two shards of one shape in a folder, and their like in another: every file may be exchanged, alone or with its whole
+ * shard, and the tokens would still look right. */
+static void exchanged_files_are_found(void **state) {
+    (void)state;
+    static const int64_t length[] = {100, 0, 30};
+    static const char *const dirs[] = {"exchange", "foreign"}, *const ends[] = {"tok.zst", "docs", "json"};
+    for (int d = 0; d < 2; d++) {
+        check_ok(dir_make(scratch(dirs[d])));
+        write_shard(scratch(dirs[d]), "a", 300, 7, length, 3, 1000 * d);
+        write_shard(scratch(dirs[d]), "b", 300, 7, length, 3, 1000 * d + 500);
+        check_ok(tokens_seal(scratch(dirs[d])));
+    }
+    char dir[600];
+    snprintf(dir, sizeof dir, "%s", scratch("exchange"));
+    check_ok(read_whole(dir));
+    for (int foreign = 0; foreign < 2; foreign++) {
+        for (int files = 1; files < 8; files++) { // bit e: exchange the file of ends[e]
+            for (int again = 0; again < 2; again++) {
+                for (int e = 0; e < 3; e++) {
+                    if ((files >> e & 1) == 0) continue;
+                    char name[2][64];
+                    snprintf(name[0], sizeof name[0], "a.%s", ends[e]);
+                    snprintf(name[1], sizeof name[1], "%s.%s", foreign ? "a" : "b", ends[e]);
+                    swap_files(scratch_in("exchange", name[0]), scratch_in(foreign ? "foreign" : "exchange", name[1]));
+                }
+                int alike = foreign && files == 2; // the two document tables are the same bytes
+                if (!again && (read_whole(dir) == 0) != alike) {
+                    fail_msg("exchange %d of files %d was not found", foreign, files);
+                }
+            }
+            check_ok(read_whole(dir));
+        }
+    }
 }
 
 static void unfinished_folder_is_refused(void **state) {
@@ -285,9 +367,9 @@ static void mixed_vocabularies_are_refused(void **state) {
 static void other_versions_are_refused(void **state) {
     (void)state;
     shard_meta_t meta;
-    const char *text = "{\"format\": \"memprobe-shard\", \"version\": 1}";
+    const char *text = "{\"format\": \"memprobe-shard\", \"version\": 2}";
     assert_int_equal(shard_meta_parse("x.json", text, strlen(text), &meta), -1);
-    assert_non_null(strstr(err_text(), "x.json: token shard of format version 1, but this memprobe reads version 2"));
+    assert_non_null(strstr(err_text(), "x.json: token shard of format version 2, but this memprobe reads version 3"));
 }
 
 static void writer_refuses_nonsense(void **state) {
@@ -326,6 +408,7 @@ int main(void) {
         cmocka_unit_test(any_flipped_bit_is_found),
         cmocka_unit_test(any_cut_is_found),
         cmocka_unit_test(missing_and_foreign_files_are_named),
+        cmocka_unit_test(exchanged_files_are_found),
         cmocka_unit_test(unfinished_folder_is_refused),
         cmocka_unit_test(mixed_vocabularies_are_refused),
         cmocka_unit_test(other_versions_are_refused),

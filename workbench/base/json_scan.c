@@ -350,6 +350,7 @@ int json_scan(const json_paths_t *paths, char *text, size_t bytes, json_value_t 
     memset(value, 0, (size_t)paths->n * sizeof *value);
     skip_space(&s);
     if (s.at == s.end) return fail(&s, s.at, "the line is empty");
+    if (*s.at == '[') return fail(&s, s.at, "an array stands where an object belongs (jq -c '.[]' makes lines of it)");
     if (*s.at != '{') return fail(&s, s.at, "a { is missing");
     uint32_t all = paths->n < 32 ? ((uint32_t)1 << paths->n) - 1 : UINT32_MAX;
     TRY(scan_object(&s, all, 0));

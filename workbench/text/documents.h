@@ -3,9 +3,9 @@
  * JSON lines: one object a line; fields are named by input_rules_t, and null is as good as absent. The text must be
  * there and may be empty. An id is text or an integer, of which the digits are kept as they are written; it is not
  * empty. A source that is empty is none. Ids and sources hold no NUL, texts may (as \u0000). Other fields are passed
- * over. What is not an object by the letter of RFC 8259 is an error with file, line and column: an empty line too, bytes
- * that are not UTF-8, half of a surrogate pair in \u escapes, a wanted key that is there twice, more than 1024 objects
- * and arrays inside each other.
+ * over. What is not an object by the letter of RFC 8259 is an error with file, line and column: an empty line too,
+ * bytes that are not UTF-8, half of a surrogate pair in \u escapes, a wanted key that is there twice, more than 1024
+ * objects and arrays inside each other.
  *
  * Text: each file is a document, an empty one too; or each line, an empty one too, without its line end. It is taken as
  * the bytes it is, valid UTF-8 or not, NUL too.

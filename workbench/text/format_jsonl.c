@@ -109,7 +109,8 @@ static int has_nul(const json_value_t *value) {
 
 static int read_text(jsonl_t *r, const json_value_t *value, document_t *document) {
     found_t found = find(&r->fields, value, r->fields.text);
-    if (found.value == NULL) return err_set("there is no \"%s\"", r->fields.text.names);
+    if (found.value == NULL)
+        return err_set("there is no \"%s\": [corpus] text_field says where the text is", r->fields.text.names);
     if (found.value->kind != JSON_IS_TEXT) return complain(found, "is not text");
     document->text = found.value->text;
     document->bytes = found.value->bytes;

@@ -4,6 +4,7 @@
 #include "text/seekable.h"
 #include "text/shard.h"
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 int shard_width(int64_t vocab) {
@@ -113,6 +114,12 @@ static int append(shard_list_t *list, const char *text) {
 int shard_list_begin(shard_list_t *list) {
     *list = (shard_list_t){0};
     return append(list, "name,documents,tokens,check\n");
+}
+
+char *shard_list_seal(const shard_list_t *list, char seal[SHARD_SEAL]) {
+    char hash[HASH_TEXT];
+    snprintf(seal, SHARD_SEAL, "token shards %s", hash_print(hash, hash_bytes(list->text, (size_t)list->bytes, 0)));
+    return seal;
 }
 
 int shard_list_add(shard_list_t *list, const char *name, const shard_meta_t *meta) {

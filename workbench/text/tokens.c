@@ -26,20 +26,20 @@ typedef struct {
     int64_t document; // index of its first document
 } shard_t;
 
-enum { CACHED = 8 }; // decoded frames kept: 2 MiB
+enum { CACHED = 32 }; // decoded frames kept: 2 MiB of u16, 4 MiB of u32
 
 typedef struct {
     int64_t shard, frame; // what it holds; shard -1: nothing
     int64_t used;         // time of last use
-    int32_t *token;       // (SHARD_FRAME)
+    uint8_t *content;     // (SHARD_FRAME, width); NULL: never used
 } cached_t;
 
 struct tokens {
     int64_t shards, count, documents;
     shard_t *shard;
     ZSTD_DCtx *decoder;
-    uint8_t *content; // (SHARD_FRAME, 4): a decoded frame
     cached_t cache[CACHED];
+    cached_t *latest; // of the cache
     int64_t clock;
 };
 
@@ -74,7 +74,7 @@ static int frames_check(const shard_t *s) {
     int64_t left = s->meta.tokens * shard_width(s->meta.vocab), full = SHARD_FRAME * shard_width(s->meta.vocab);
     for (int64_t i = 0; i < s->table.frames; i++) {
         int64_t content = left < full ? left : full;
-        if (content == 0 || s->table.frame[i].content != content) left = INT64_MIN / 2;
+        if (content == 0 || seek_table_frame(&s->table, i).content != content) left = INT64_MIN / 2;
         left -= content;
     }
     if (left == 0) return 0;
@@ -141,8 +141,25 @@ static int join_shards(tokens_t *t) {
     return 0;
 }
 
-/* The list must be what its shards would make of it. */
-static int list_check(const char *path, const csv_t *rows, const tokens_t *t) {
+/* DONE must be the seal of the list. */
+static int seal_check(const char *dir, const shard_list_t *list) {
+    char seal[SHARD_SEAL];
+    file_map_t map = {0};
+    char *path = mem_printf("%s/DONE", dir);
+    int rc = path == NULL ? -1 : file_map(path, &map);
+    size_t bytes = strlen(shard_list_seal(list, seal));
+    if (rc == 0 && (map.size != bytes + 1 || memcmp(map.data, seal, bytes) != 0 || map.data[bytes] != '\n')) {
+        rc = err_set("%s: not the seal of the shards.csv beside it: one of them is damaged or was replaced; "
+                     "ingest the corpus again",
+                     path);
+    }
+    file_unmap(&map);
+    mem_free(path);
+    return rc;
+}
+
+/* The list must be what its shards would make of it, and whole. */
+static int list_check(const char *dir, const char *path, const csv_t *rows, const tokens_t *t) {
     shard_list_t list;
     file_map_t map = {0};
     int rc = shard_list_begin(&list);
@@ -155,6 +172,7 @@ static int list_check(const char *path, const csv_t *rows, const tokens_t *t) {
                      "ingest the corpus again",
                      path);
     }
+    if (rc == 0) rc = seal_check(dir, &list);
     file_unmap(&map);
     mem_free(list.text);
     return rc;
@@ -168,7 +186,7 @@ static int open_shards(const char *dir, const char *path, const csv_t *rows, tok
         const char *name = csv_at(rows, t->shards, 0);
         TRY(open_shard(dir, name, &t->shard[t->shards++]));
     }
-    TRY(list_check(path, rows, t));
+    TRY(list_check(dir, path, rows, t));
     return join_shards(t);
 }
 
@@ -189,9 +207,8 @@ static int open_folder(const char *dir, tokens_t *t) {
 static int open_decoder(tokens_t *t) {
     t->decoder = ZSTD_createDCtx();
     if (t->decoder == NULL) return err_set("no memory for a zstd decoder");
-    t->content = mem_new(SHARD_FRAME, sizeof(uint32_t), "frame of tokens");
-    if (t->content == NULL) return -1;
     for (int i = 0; i < CACHED; i++) t->cache[i].shard = -1;
+    t->latest = &t->cache[0];
     return 0;
 }
 
@@ -209,14 +226,12 @@ int tokens_open(const char *dir, tokens_t **tokens) {
 void tokens_close(tokens_t *t) {
     if (t == NULL) return;
     for (int64_t i = 0; i < t->shards; i++) {
-        seek_table_free(&t->shard[i].table);
         file_unmap(&t->shard[i].file);
         file_unmap(&t->shard[i].docs_file);
         mem_free(t->shard[i].path);
     }
-    for (int i = 0; i < CACHED; i++) mem_free(t->cache[i].token);
+    for (int i = 0; i < CACHED; i++) mem_free(t->cache[i].content);
     ZSTD_freeDCtx(t->decoder);
-    mem_free(t->content);
     mem_free(t->shard);
     mem_free(t);
 }
@@ -284,43 +299,69 @@ int64_t tokens_document_at(const tokens_t *t, int64_t position) {
 
 /* --- reading ------------------------------------------------------------------------------------------------------ */
 
-static int decode_frame(tokens_t *t, const shard_t *s, int64_t frame, int32_t *token) {
-    TRY(seek_frame_decode(s->path, s->file.data, &s->table, frame, t->decoder, t->content));
-    int32_t width = shard_width(s->meta.vocab);
-    int64_t n = (int64_t)s->table.frame[frame].content / width;
-    uint32_t largest = 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t id = width == 2 ? bytes_get_u16(t->content + 2 * i) : bytes_get_u32(t->content + 4 * i);
-        largest = id > largest ? id : largest;
-        token[i] = (int32_t)id;
-    }
-    if (largest < s->meta.vocab) return 0;
-    return err_set("%s: frame %lld holds token %u, outside the vocabulary of %lld; ingest the corpus again", s->path,
-                   (long long)frame, largest, (long long)s->meta.vocab);
-}
-
-/* The tokens of a frame: from the cache, or decoded into the place that was not used for longest. */
-static int frame_get(tokens_t *t, int64_t shard, int64_t frame, const int32_t **token) {
-    cached_t *slot = &t->cache[0];
+/* The place of the cache that holds a frame, or the one that was not used for longest. */
+static cached_t *cache_slot(tokens_t *t, int64_t shard, int64_t frame) {
+    cached_t *oldest = &t->cache[0];
     for (int i = 0; i < CACHED; i++) {
         cached_t *c = &t->cache[i];
-        if (c->shard == shard && c->frame == frame) {
-            slot = c;
-            break;
-        }
-        if (c->used < slot->used) slot = c;
+        if (c->shard == shard && c->frame == frame) return c;
+        if (c->used < oldest->used) oldest = c;
     }
+    return oldest;
+}
+
+/* The content of a frame: from the cache, or decoded into it. */
+static int frame_get(tokens_t *t, int64_t shard, int64_t frame, const uint8_t **content) {
+    const shard_t *s = &t->shard[shard];
+    cached_t *slot = t->latest;
+    if (slot->shard != shard || slot->frame != frame) slot = cache_slot(t, shard, frame);
     if (slot->shard != shard || slot->frame != frame) {
         slot->shard = -1; // whatever happens, it no longer holds what it did
-        if (slot->token == NULL) slot->token = mem_new(SHARD_FRAME, sizeof *slot->token, "decoded frame");
-        if (slot->token == NULL) return -1;
-        TRY(decode_frame(t, &t->shard[shard], frame, slot->token));
+        if (slot->content == NULL) {
+            slot->content = mem_new(SHARD_FRAME, (size_t)shard_width(s->meta.vocab), "decoded frame");
+            if (slot->content == NULL) return -1;
+        }
+        TRY(seek_frame_decode(s->path, s->file.data, &s->table, frame, t->decoder, slot->content));
         slot->shard = shard;
         slot->frame = frame;
     }
     slot->used = ++t->clock;
-    *token = slot->token;
+    t->latest = slot;
+    *content = slot->content;
     return 0;
+}
+
+/* Each widens n tokens and returns the largest. */
+static uint32_t widen_u16(const uint8_t *from, int64_t n, int32_t *to) {
+    uint16_t largest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint16_t id = bytes_get_u16(from + 2 * i);
+        largest = id > largest ? id : largest;
+        to[i] = id;
+    }
+    return largest;
+}
+
+static uint32_t widen_u32(const uint8_t *from, int64_t n, int32_t *to) {
+    uint32_t largest = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t id = bytes_get_u32(from + 4 * i);
+        largest = id > largest ? id : largest;
+        to[i] = (int32_t)id;
+    }
+    return largest;
+}
+
+/* n tokens of one frame, from its token in_frame on. */
+static int read_frame(tokens_t *t, int64_t shard, int64_t frame, int64_t in_frame, int64_t n, int32_t *out) {
+    const uint8_t *content = NULL;
+    TRY(frame_get(t, shard, frame, &content));
+    const shard_t *s = &t->shard[shard];
+    int32_t width = shard_width(s->meta.vocab);
+    uint32_t largest = (width == 2 ? widen_u16 : widen_u32)(content + in_frame * width, n, out);
+    if (largest < s->meta.vocab) return 0;
+    return err_set("%s: frame %lld holds token %u, outside the vocabulary of %lld; ingest the corpus again", s->path,
+                   (long long)frame, largest, (long long)s->meta.vocab);
 }
 
 int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out) {
@@ -335,9 +376,7 @@ int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out) {
         int64_t take = SHARD_FRAME - in_frame;
         take = take < shard_left ? take : shard_left;
         take = take < n ? take : n;
-        const int32_t *token = NULL;
-        TRY(frame_get(t, shard, frame, &token));
-        memcpy(out, token + in_frame, (size_t)take * sizeof *out);
+        TRY(read_frame(t, shard, frame, in_frame, take, out));
         position += take;
         out += take;
         n -= take;

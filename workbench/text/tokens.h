@@ -3,14 +3,14 @@
  * one after the other, each followed by the end token. No shard crosses an input file. A position is an index into the
  * concatenation of all shards in order of name. Any window is read by decoding the frames it touches.
  *
- *     dir/NAME.tok.zst    tokens, little-endian, u16 when vocab <= 65536, else u32; 65536 tokens a frame
+ *     dir/NAME.tok.zst    tokens, little-endian, u16 when vocab <= 65536, else u32; 32768 tokens a frame
  *     dir/NAME.docs       the document table (text/doctable.h): first token, id, source, family; mapped, not read, so
  *                         that a corpus of 10^8 documents costs no memory of its own
  *     dir/NAME.json       what the shard is, its sizes, and the hashes of its tables (text/shard.h)
  *     dir/shards.csv      the shards of the folder
- *     dir/DONE
+ *     dir/DONE            the seal: the hash of the list
  *
- * A changed bit anywhere in the first four is found: at open in the tables, at read in the frames. */
+ * A changed bit anywhere in these is found: at open in the tables, at read in the frames. */
 #ifndef MEMPROBE_TOKENS_H
 #define MEMPROBE_TOKENS_H
 #include <stddef.h>
