@@ -115,8 +115,8 @@ static int exchange_below(sender_t *s, uint64_t limit, int64_t *work, word_sourc
     int rc = par_agree(send ? 0 : -1);
     if (rc == 0) {
         sort_by_owner(s, end, work, work + par_size(), send);
-        memmove(s->stage, s->stage + end, (size_t)(s->staged - end));
         s->staged -= end;
+        if (s->staged > 0) memmove(s->stage, s->stage + end, (size_t)s->staged);
         rc = par_exchange(send, work, 1, (void **)&received, &total);
     }
     mem_free(send);
