@@ -7,6 +7,12 @@ ranks 1 tokenizer train --vocab 300 --out "$T" "$G"; expect 0
 cmp "$T" "$TMP/first.json" || die "training twice gives two tokenizers"
 ranks 1 tokenizer train --vocab 30000 --out "$TMP/none.json" "$G"; expect 1 "at most"
 [ ! -e "$TMP/none.json" ] || die "a failed training leaves a file"
+head -c 9000 "$G" | sed '$d' >"$TMP/one"; tail -c +$(($(wc -c <"$TMP/one") + 1)) "$G" >"$TMP/two"
+ranks 1 tokenizer train --vocab 400 --out "$TMP/1.json" "$TMP/one" "$TMP/two"; expect 0
+ranks 3 tokenizer train --vocab 400 --memory 1M --out "$TMP/3.json" "$TMP/one" "$TMP/two"; expect 0
+cmp "$TMP/1.json" "$TMP/3.json" || die "three ranks train another tokenizer than one"
+: >"$TMP/empty"
+ranks 2 tokenizer train --vocab 400 --out "$TMP/none.json" "$TMP/empty"; expect 1 "no text to train"
 
 ranks 1 tokenizer encode --tokenizer "$T" "$G"; expect 0
 [ "$(wc -l <"$OUT")" = 1 ] || die "a file is not one document"

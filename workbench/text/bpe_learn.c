@@ -140,7 +140,7 @@ static int check_memory(const word_store_t *words, int32_t vocab, int64_t memory
     num_print_bytes(needs, -(double)most);
     num_print_bytes(has, (double)memory);
     return err_set("a vocabulary of %d entries from a text of %lld different words takes %s of memory a rank on %d "
-                   "ranks, and %s are allowed: use more ranks or allow more memory",
+                   "ranks, and %s are allowed: use more ranks or allow more memory ([run] memory, --memory)",
                    vocab, (long long)total, needs, par_size(), has);
 }
 

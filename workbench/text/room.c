@@ -9,7 +9,8 @@ int room_take(room_t *room, int64_t bytes, const char *what) {
         char need[NUM_TEXT], limit[NUM_TEXT];
         num_print_bytes(need, (double)(room->used + bytes));
         num_print_bytes(limit, (double)room->limit);
-        return err_set("%s: a rank needs at least %s of memory and may use %s: use more ranks or allow more memory",
+        return err_set("%s: a rank needs at least %s of memory and may use %s: use more ranks or allow more memory "
+                       "([run] memory, --memory)",
                        what, need, limit);
     }
     room->used += bytes;
