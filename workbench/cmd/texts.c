@@ -1,3 +1,5 @@
+/* Words of the command line become slices: standard input, a file, or a piece of a large file of lines. Which reader
+ * serves a slice is decided here, so that the tools see texts only. */
 #include "cmd/texts.h"
 #include "base/err.h"
 #include "base/file.h"
