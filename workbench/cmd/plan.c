@@ -264,7 +264,6 @@ static int plan_model(plan_t *plan, int32_t i, hash_t ingest, hash_t *hash) {
     const study_model_t *model = &plan->study->model[i];
     if (!model->train) {
         plan->model_dir[i] = model->checkpoint;
-        TRY(par_agree(par_rank() == 0 ? check_checkpoint(plan, model) : 0));
         return hash_on_rank0(compute_checkpoint, (void *)(uintptr_t)model->checkpoint, hash);
     }
     hasher_t *h = hasher_of("train", FORMAT_TRAIN);
@@ -332,14 +331,13 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
 
 static int add_stages(plan_t *plan, int remember) {
     study_t *study = plan->study;
-    hash_t scripts, ingest, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
+    hash_t ingest, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
     hasher_t *report = hasher_of("report", FORMAT_REPORT);
     if (!report) return -1;
     hasher_add_text(report, study->run.name);
     hasher_add_f64(report, study->probe.alpha);
     int rc = 0;
-    TRY_GOTO(hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &scripts), end);
-    add_hash(report, scripts);
+    add_hash(report, plan->scripts);
     TRY_GOTO(plan_corpus(plan, remember, &ingest), end);
     TRY_GOTO(plan_census(plan, ingest, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {
@@ -380,6 +378,15 @@ static int open_inputs(plan_t *plan) {
     return ingest_check(&spec, corpus->train_vocab > 0);
 }
 
+/* On rank 0. */
+static int check_checkpoints(const plan_t *plan) {
+    for (int32_t i = 0; i < plan->study->n_models; i++) {
+        const study_model_t *model = &plan->study->model[i];
+        if (!model->train) TRY(check_checkpoint(plan, model));
+    }
+    return 0;
+}
+
 int plan_create(study_t *study, plan_t *plan) {
     memset(plan, 0, sizeof *plan);
     plan->study = study;
@@ -390,6 +397,8 @@ int plan_create(study_t *study, plan_t *plan) {
     int64_t most = 4 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
     int rc = par_agree(plan->stage ? open_inputs(plan) : -1);
+    if (rc == 0) rc = hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &plan->scripts);
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? check_checkpoints(plan) : 0);
     if (rc != 0) plan_free(plan);
     return rc;
 }

@@ -30,6 +30,7 @@ struct plan {
     const tensor_ops_t *ops;
     arena_t *arena; // owns all texts
     inputs_t inputs;
+    hash_t scripts;                                    // of the figures
     const char *tokenizer;                             // path of the tokenizer.json
     const char *ingest_dir, *probes_dir, *results_dir; // artifacts
     const char *model_dir[STUDY_MODELS];               // checkpoint folders, trained here or given
