@@ -37,7 +37,7 @@ peer tokenizers tests/peers/sentence.py --program "$BUILD/memprobe" --megabytes 
     /usr/share/i18n/locales /usr/share/perl
 if [ -f "$SHARED/data/20B_tokenizer.json" ]; then
     peer tokenizers tests/peers/tokenizer.py --program "$BUILD/memprobe" --tokenizer "$SHARED/data/20B_tokenizer.json" \
-        /usr/share/doc /usr/share/man /usr/lib/python3*
+        /usr/share/doc /usr/share/man /usr/share/locale /usr/share/fonts /usr/lib/python3*
 else
     echo "skip  tests/peers/tokenizer.py: no tokenizer in $SHARED/data"
 fi
