@@ -29,9 +29,15 @@ while read -r page; do
     # It complains of every oddity of a page (status 1 to 5) and lays it out all the same. -I: a page in the language mdoc
     # would name the kernel that runs here.
     "$mandoc" -T utf8 -I os=Debian "$page" >"$text" 2>/dev/null || [ $? -le 5 ] || fail "mandoc failed on $page"
-    case $page in man*) source=en ;; *) source=${page%%/*} ;; esac
-    printf '%s\t%s\t%s\n' "$source" "${page%.gz}" "$text" >>"$work/list"
 done <"$work/pages"
+
+# mandoc does not know all requests of groff. Where it understands nothing it runs lines together: such a page is no text.
+find "$work/text" -type f -exec awk 'length($0) > 2000 && !seen[FILENAME]++ { print FILENAME }' {} + | xargs -r rm
+(cd "$work/text" && find . -type f) | sed 's,^\./,,' | awk -v text="$work/text/" '{
+    source = $0 ~ /^man/ ? "en" : $0
+    sub(/\/.*/, "", source)
+    print source "\t" $0 "\t" text $0
+}' >"$work/list"
 cd "$here"
 corpus_pack manpages --overstruck
 corpus_check manpages languages="$(cut -f1 "$work/list" | sort -u | wc -l)"
