@@ -1,7 +1,7 @@
-/* Ingest on one rank beside the tokenizer alone, in the same process: MB of text a second of CPU time, and the share of the
- * tokenizer's rate that ingest reaches; the aim is 90 %. The text is that of a file (argv[1], default the King James
- * Bible of the corpora folder), repeated to 64 MB, as lines of text and as JSON lines; the tokenizer is GPT-NeoX's
- * (argv[2]). */
+/* Ingest on one rank beside the tokenizer alone, in the same process: MB of text a second of CPU time, and the share of
+ * the tokenizer's rate that ingest reaches; the aim is 90 %. The text is that of a file (argv[1], default the King
+ * James Bible of the corpora folder), repeated to 64 MB, as lines of text and as JSON lines; the tokenizer is
+ * GPT-NeoX's (argv[2]). */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
