@@ -113,11 +113,56 @@ static int exchange(const ids_t *ids, doc_id_t **mine, int64_t *n) {
     return rc;
 }
 
-static int by_hash(const void *left, const void *right) {
-    const doc_id_t *a = left, *b = right;
-    if (a->hi != b->hi) return a->hi < b->hi ? -1 : 1;
-    if (a->lo != b->lo) return a->lo < b->lo ? -1 : 1;
-    return (a->document > b->document) - (a->document < b->document);
+static int is_before(const doc_id_t *a, const doc_id_t *b) {
+    if (a->hi != b->hi) return a->hi < b->hi;
+    if (a->lo != b->lo) return a->lo < b->lo;
+    return a->document < b->document;
+}
+
+static int compare_ids(const void *left, const void *right) {
+    return is_before(right, left) - is_before(left, right);
+}
+
+/* A few, or many when many documents have one id. */
+static void sort_bucket(doc_id_t *id, int64_t n) {
+    if (n > 64) {
+        qsort(id, (size_t)n, sizeof *id, compare_ids);
+        return;
+    }
+    for (int64_t i = 1; i < n; i++) {
+        doc_id_t moved = id[i];
+        int64_t at = i;
+        for (; at > 0 && is_before(&moved, &id[at - 1]); at--) id[at] = id[at - 1];
+        id[at] = moved;
+    }
+}
+
+static uint64_t bucket_of(const doc_id_t *id, uint64_t buckets) {
+    return (id->hi & UINT32_MAX) * buckets >> 32; // the upper half of hi chose the round
+}
+
+/* Brings equal hashes together, their documents in order. Hashes are spread evenly, so buckets by some of their bits
+ * hold a few each: several times as fast as qsort over all. */
+static int group_ids(doc_id_t **ids, int64_t n) {
+    uint64_t buckets = n / 4 < UINT32_MAX ? (uint64_t)n / 4 + 1 : UINT32_MAX;
+    int64_t *next = mem_new((int64_t)buckets + 1, sizeof *next, "ids of documents");
+    doc_id_t *grouped = mem_new(n, sizeof *grouped, "ids of documents"), *id = *ids;
+    if (next == NULL || grouped == NULL) {
+        mem_free(next);
+        mem_free(grouped);
+        return -1;
+    }
+    for (int64_t i = 0; i < n; i++) next[bucket_of(&id[i], buckets) + 1]++;
+    for (uint64_t b = 0; b < buckets; b++) next[b + 1] += next[b];
+    for (int64_t i = 0; i < n; i++) grouped[next[bucket_of(&id[i], buckets)]++] = id[i];
+    for (uint64_t b = 0; b < buckets; b++) { // next is the end of each by now
+        int64_t first = b > 0 ? next[b - 1] : 0;
+        sort_bucket(grouped + first, next[b] - first);
+    }
+    mem_free(next);
+    mem_free(id);
+    *ids = grouped;
+    return 0;
 }
 
 /* The first document of the corpus whose id was there before, and where it was: INT64_MAX if there is none. */
@@ -125,8 +170,7 @@ typedef struct {
     int64_t again, before;
 } twice_t;
 
-static void find_twice(doc_id_t *id, int64_t n, twice_t *twice) {
-    if (n > 0) qsort(id, (size_t)n, sizeof *id, by_hash);
+static void find_twice(const doc_id_t *id, int64_t n, twice_t *twice) {
     for (int64_t i = 1; i < n; i++) {
         if (id[i - 1].hi != id[i].hi || id[i - 1].lo != id[i].lo || id[i].document >= twice->again) continue;
         *twice = (twice_t){id[i].document, id[i - 1].document};
@@ -142,6 +186,7 @@ static int run_round(const ingest_parts_t *parts, const char *dir, const int64_t
     int rc = par_agree(collect(parts, dir, first, round, rounds, &ids));
     if (rc == 0) rc = exchange(&ids, &mine, &n);
     mem_free(ids.id);
+    if (rc == 0) rc = par_agree(group_ids(&mine, n));
     if (rc == 0) find_twice(mine, n, twice);
     mem_free(mine);
     return rc;
@@ -217,7 +262,7 @@ static int say_twice(const ingest_parts_t *parts, const char *dir, const int64_t
 /* --- all rounds -------------------------------------------------------------------------------------------------- */
 
 /* A rank holds its ids as collected, in an array that may be twice as large as it need be; as dealt; as received; and
- * the copy that qsort makes. */
+ * the copy that is grouped. */
 static uint64_t count_rounds(int64_t documents, int64_t memory) {
     int64_t bytes = (documents / par_size() + 1) * 5 * (int64_t)sizeof(doc_id_t);
     int64_t rounds = bytes / (memory > 0 ? memory : 1) + 1;
