@@ -23,6 +23,7 @@ static const verb_t VERBS[] = {
     {"index", "make the suffix index of a tokenized corpus", cmd_index},
     {"count", "how often a text or a span of tokens stands in a corpus", cmd_count},
     {"locate", "in which documents it stands; which parts of a text do", cmd_locate},
+    {"audit", "what in a probe set makes a rate on it mean less: copies, leaks, trivial suffixes", cmd_audit},
     {"inspect", "explain a file or folder: checkpoint, token shards, tokenizer", cmd_inspect},
     {"complete", "continue a prompt with a model", cmd_complete},
     {"selftest", "prove laws 1, 2 and 4 on this machine, without any data", cmd_selftest},

@@ -12,6 +12,7 @@ int cmd_study(int argc, char **argv);
 int cmd_index(int argc, char **argv);
 int cmd_count(int argc, char **argv);
 int cmd_locate(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 
 /* Tools: for one rank. */
 int cmd_tokenizer(int argc, char **argv);
