@@ -196,6 +196,26 @@ static void test_lines(void **state) {
     check_fails(audit_make(&set, &spec, &a), "some must be left");
 }
 
+/* A line of one token over and over joins nothing; a run that is no repetition does. */
+static void test_rules_join_nothing(void **state) {
+    (void)state;
+    static const int32_t token[] = {
+        1, 2, 2, 2, 2, 2, 2, 3, // 0
+        4, 2, 2, 2, 2, 2, 2, 5, // 1: six equal tokens shared with 0
+        6, 7, 8, 7, 8, 7, 8, 9, // 2
+        7, 8, 7, 8, 7, 8, 1, 1, // 3: three blocks shared with 2
+        2, 2, 2, 2, 2, 3, 9, 9, // 4: shares an end with 0
+    };
+    audit_row_t row[5];
+    for (int64_t i = 0; i < 5; i++) row[i] = (audit_row_t){8 * i, 4, 4, -1, NULL, 0};
+    audit_set_t set = {5, row, token};
+    audit_spec_t spec = {.near = 6, .end = -1};
+    audit_t a;
+    check_ok(audit_make(&set, &spec, &a));
+    for (int64_t i = 0; i < 5; i++) assert_int_equal(a.cluster[i], i == 4 ? 0 : i);
+    audit_free(&a);
+}
+
 static void test_overlaps(void **state) {
     (void)state;
     static const int64_t offset[] = {100, 0, 3, 9, 100, 5};
@@ -304,8 +324,9 @@ static void test_corpus(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_pairs), cmocka_unit_test(test_lines),    cmocka_unit_test(test_overlaps),
-        cmocka_unit_test(test_periods),   cmocka_unit_test(test_counting), cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_all_pairs), cmocka_unit_test(test_lines),   cmocka_unit_test(test_rules_join_nothing),
+        cmocka_unit_test(test_overlaps),  cmocka_unit_test(test_periods), cmocka_unit_test(test_counting),
+        cmocka_unit_test(test_corpus),
     };
     if (par_init(&argc, &argv) != 0) return 1;
     log_init(LOG_QUIET, 1, 0);
