@@ -1,6 +1,7 @@
 /* The stages: settings in, calls to the layers below, an artifact out. See stages.h. */
 #include "cmd/stages.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "index/probes.h"
 #include "memory/datastore.h"
@@ -31,7 +32,10 @@ int stage_tokenizer(const plan_t *plan, stage_t *stage) {
 int stage_ingest(const plan_t *plan, stage_t *stage) {
     ingest_t spec;
     TRY(par_agree(plan_ingest(plan, stage, &spec)));
-    return ingest_run(&spec, plan->tokenizer, stage->dir);
+    TRY(ingest_run(&spec, plan->tokenizer, stage->dir));
+    char copy[PATH_BYTES]; // a corpus that can be read needs no one to remember its tokenizer
+    join(copy, stage->dir, "tokenizer.json");
+    return par_agree(par_rank() == 0 ? file_copy(plan->tokenizer, copy) : 0);
 }
 
 int stage_census(const plan_t *plan, stage_t *stage) {
