@@ -11,6 +11,7 @@
 #include "par/par.h"
 #include "text/bpe_pairs.h"
 #include "text/bytelevel.h"
+#include <assert.h>
 #include <string.h>
 
 enum { BYTES = 256, BYTES_A_TOKEN = 160 }; // its text, hash and merge, while these arrays grow
@@ -94,34 +95,26 @@ static int byte_tokens(bpe_model_t *model, int32_t symbol[BYTES]) {
     return 0;
 }
 
-/* The token for left followed by right: a new one, unless other merges have already made the same text. */
+/* The token for left followed by right. It is always new: as long as no merge reaches across the ends of a text, what
+ * is merged within it depends on nothing outside, so a text that becomes a token always does so from the same two. */
 static int join_tokens(bpe_model_t *model, merge_t *m) {
     const word_t a = model->tokens.word[m->left], b = model->tokens.word[m->right];
-    int64_t number;
+    int64_t number, tokens = model->tokens.n;
     uint8_t *text = mem_new(a.bytes + b.bytes, 1, "token text");
     if (!text) return -1;
     memcpy(text, model->tokens.text + a.offset, (size_t)a.bytes);
     memcpy(text + a.bytes, model->tokens.text + b.offset, (size_t)b.bytes);
     int rc = words_add(&model->tokens, text, (size_t)(a.bytes + b.bytes), 0, &number);
     mem_free(text);
+    assert(rc != 0 || number == tokens);
     m->id = (int32_t)number;
     return rc;
 }
 
-/* A pair that was merged comes up again when one of its tokens was made once more in another way, as "ab" + "c" and
- * "a" + "bc". It is merged again, but it is one merge. */
-static int is_known(const bpe_model_t *model, merge_t m) {
-    for (int64_t i = 0; i < model->merges; i++)
-        if (model->merge[i].left == m.left && model->merge[i].right == m.right) return 1;
-    return 0;
-}
-
 static int add_merge(bpe_model_t *model, uint64_t key, merge_t *m) {
-    int64_t tokens = model->tokens.n;
     *m = (merge_t){(int32_t)(key >> 32), (int32_t)(key & UINT32_MAX), 0};
-    TRY(join_tokens(model, m));
-    if (model->tokens.n == tokens && is_known(model, *m)) return 0;
     TRY(mem_grow(&model->merge, &model->capacity, model->merges + 1, sizeof *model->merge, "merges"));
+    TRY(join_tokens(model, m));
     model->merge[model->merges++] = *m;
     return 0;
 }

@@ -1,6 +1,5 @@
-/* A heap whose entries may be out of date: a pair is pushed when its count has risen, and an entry found too high when
- * it comes up is pushed again with the true count. Pairs that no longer occur are thrown out when table or heap are
- * full. */
+/* A heap whose entries may be out of date: a pair is pushed when it is new, and an entry found too high when it comes
+ * up is pushed again with the true count. Pairs that no longer occur are thrown out when table or heap are full. */
 #include "text/bpe_pairs.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -42,7 +41,6 @@ int bpe_pairs_count(bpe_pairs_t *p, uint64_t key, int64_t change) {
     pairmap_slot_t *slot = pairtable_place(&p->counts, key);
     if (slot->key == PAIR_NONE) pairtable_put(&p->counts, slot, key, 0);
     slot->value += 2 * change;
-    if (change > 0) slot->value &= ~(int64_t)IN_HEAP; // not with so high a count
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* See bpe_words.h. The list of a pair is made in one go: pairs with a new token only come about in the merge that makes
- * it. (A token may also be made twice, as "ab" + "c" and "a" + "bc"; then a list is moved to where it can grow.) */
+/* See bpe_words.h. The list of a pair is made in one go, since pairs with a new token only come about in the merge that
+ * makes it: a token is made only once (bpe_learn.c says why). */
 #include "text/bpe_words.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -253,15 +253,15 @@ static int list_changes(bpe_words_t *w, merge_t m) {
     return 0;
 }
 
-/* Room for a list of n words more of a pair; -1: there is none. */
-static int64_t extend_list(bpe_words_t *w, uint64_t key, int64_t n) {
+/* Room for the list of n words of a new pair; -1: there is none. */
+static int64_t new_list(bpe_words_t *w, uint64_t key, int64_t n) {
+    int64_t first = w->pool_n;
+    if (first + 1 + n > w->pool_capacity) return -1;
     pairmap_slot_t *slot = slot_of(w, key, -1);
     if (!slot) return -1;
-    int64_t first = w->pool_n, has = slot->value >= 0 ? w->pool[slot->value] : 0;
-    if (first + 1 + has + n > w->pool_capacity) return -1;
-    w->pool[first] = (uint32_t)has;
-    if (has > 0) memcpy(w->pool + first + 1, w->pool + slot->value + 1, (size_t)has * sizeof *w->pool);
-    w->pool_n += 1 + has + n;
+    assert(slot->value < 0);
+    w->pool[first] = 0;
+    w->pool_n += 1 + n;
     return slot->value = first;
 }
 
@@ -271,7 +271,7 @@ static int list_fresh(bpe_words_t *w, int which, int32_t id) {
     for (int64_t i = 0; i < side->touched_n; i++) {
         int32_t neighbour = side->touched[i];
         int64_t *list = &side->token[neighbour].list;
-        *list = extend_list(w, key_of(which, neighbour, id), *list);
+        *list = new_list(w, key_of(which, neighbour, id), *list);
         if (*list < 0) return -1;
     }
     for (int64_t i = 0; i < side->fresh_n; i++) {

@@ -63,10 +63,9 @@ void tokenizer_explain(const tokenizer_t *t, FILE *out);
  * 0, then the 256 bytes in the order of the byte alphabet ('!' is 1), then merges by falling count of the pair; ties:
  * smaller left id, then smaller right id. Overlapping occurrences of a pair count, as "aaa" holds "aa" twice. A text is
  * split into pre-tokens as it is: added tokens are not cut out, nothing is normalized. This is what the library's
- * BpeTrainer does with initial_alphabet=ByteLevel.alphabet() and that one special token; ties too. The one exception is
- * a token made in two ways ("ab" + "c", "a" + "bc"): pairs of it that were merged before are merged again, as the same
- * merge, and their counts are true, where the library goes on from counts left over. A text that gives fewer
- * entries than asked for is an error that says how many it gives: a model is not to have rows that no text can reach.
+ * BpeTrainer does with initial_alphabet=ByteLevel.alphabet() and that one special token; ties too. A text that gives
+ * fewer entries than asked for is an error that says how many it gives: a model is not to have rows that no text can
+ * reach.
  */
 typedef struct bpe_trainer bpe_trainer_t;
 /* memory: bytes a rank may use; scratch: an existing folder for words that find no room there (nothing stays in it). */
