@@ -16,6 +16,7 @@ const char *ini_get(ini_t *ini, const char *section, const char *key);
 /* "config.ini:12" or "--set": where the value came from, for messages. */
 const char *ini_where(const ini_t *ini, const char *section, const char *key);
 
+int ini_has_section(ini_t *ini, const char *section); // 1 or 0; marks it as used
 /* Names of the sections "kind.NAME", in file order, without "kind."; returns how many; *names belongs to ini. */
 int32_t ini_named_sections(ini_t *ini, const char *kind, const char *const **names);
 /* Error for the first section or key that no ini_get asked for. */

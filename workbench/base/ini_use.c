@@ -34,6 +34,12 @@ const char *ini_where(const ini_t *ini, const char *section, const char *key) {
     return entry != NULL ? entry->where : ini->path;
 }
 
+int ini_has_section(ini_t *ini, const char *section) {
+    section_t *of = ini_find_section(ini, section);
+    if (of != NULL) of->used = 1;
+    return of != NULL;
+}
+
 int32_t ini_named_sections(ini_t *ini, const char *kind, const char *const **names) {
     size_t length = strlen(kind);
     int32_t n = 0;

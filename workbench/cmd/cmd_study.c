@@ -118,7 +118,7 @@ static int run_stage(const plan_t *plan, stage_t *stage) {
 
 /* The last stage that the verb asks for, as an index past it. */
 static int32_t stages_of(const plan_t *plan, const char *verb) {
-    if (strcmp(verb, "run") == 0) return plan->n_stages;
+    if (strcmp(verb, "run") == 0 || strcmp(verb, "report") == 0) return plan->n_stages;
     int32_t end = 0;
     for (int32_t i = 0; i < plan->n_stages; i++)
         if (strcmp(plan->stage[i].verb, verb) == 0) end = i + 1;
@@ -183,13 +183,16 @@ static int write_manifest(const plan_t *plan, const cost_t *cost, int argc, char
 /* The table on stdout, also when nothing had to be done. */
 static int print_results(const plan_t *plan) {
     report_t report = {.name = plan->study->run.name, .dir = plan->results_dir, .alpha = plan->study->probe.alpha};
-    return report_print(&report);
+    if (plan->duplicates_dir) TRY(report_census_print(&report));
+    return plan->study->n_models > 0 ? report_print(&report) : 0;
 }
 
 /* Collective. Exit status. */
 static int run_stages(plan_t *plan, const options_t *options, int argc, char **argv) {
     double start = clock_wall();
     int32_t end = stages_of(plan, options->verb), ran = 0;
+    if (end == 0 && plan->study->n_models == 0)
+        return err_set("%s: the study has no [model.NAME] section, so there is no such stage", options->verb);
     for (int32_t i = 0; i < end; i++) {
         if (plan->stage[i].done) continue;
         int rc = par_interrupted() ? 1 : run_stage(plan, &plan->stage[i]);

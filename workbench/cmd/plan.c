@@ -17,6 +17,7 @@ enum {
     FORMAT_TOKENIZER = 1,
     FORMAT_INGEST = 3,
     FORMAT_CENSUS = 1,
+    FORMAT_DUPLICATES = 1,
     FORMAT_TRAIN = 1,
     FORMAT_STORE = 1,
     FORMAT_PROBE = 1,
@@ -246,6 +247,24 @@ static int plan_corpus(plan_t *plan, int remember, hash_t *ingest) {
     return plan->ingest_dir ? 0 : -1;
 }
 
+static int plan_duplicates(plan_t *plan, hash_t ingest, hash_t *duplicates) {
+    const study_census_t *census = &plan->study->census;
+    char text[HASH_TEXT];
+    hasher_t *h = hasher_of("duplicates", FORMAT_DUPLICATES);
+    if (!h) return -1;
+    add_hash(h, ingest);
+    for (int32_t i = 0; i < census->lengths.n; i++) hasher_add_i64(h, census->lengths.v[i]);
+    hasher_add_i64(h, census->overlapping);
+    hasher_add_i64(h, census->per_document);
+    hasher_add_i64(h, census->top);
+    *duplicates = hasher_finish(h);
+    const char *dir =
+        format_text(plan->arena, "%s/duplicates-%.16s", plan->study->run.cache, hash_print(text, *duplicates));
+    if (!dir) return -1;
+    plan->duplicates_dir = add_stage(plan, "census", "duplicates", dir, *duplicates, stage_duplicates, -1, -1, 1);
+    return plan->duplicates_dir ? 0 : -1;
+}
+
 static int plan_census(plan_t *plan, hash_t ingest, hash_t *probes) {
     const study_t *study = plan->study;
     hasher_t *h = hasher_of("census", FORMAT_CENSUS);
@@ -339,7 +358,11 @@ static int add_stages(plan_t *plan, int remember) {
     int rc = 0;
     add_hash(report, plan->scripts);
     TRY_GOTO(plan_corpus(plan, remember, &ingest), end);
-    TRY_GOTO(plan_census(plan, ingest, &probes), end);
+    if (study->census.asked) {
+        TRY_GOTO(plan_duplicates(plan, ingest, &probes), end);
+        add_hash(report, probes);
+    }
+    if (study->n_models > 0) TRY_GOTO(plan_census(plan, ingest, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {
         TRY_GOTO(plan_model(plan, i, ingest, &model[i]), end);
         hasher_add_text(report, study->model[i].name);
@@ -359,7 +382,8 @@ static int add_stages(plan_t *plan, int remember) {
     if (!plan->results_dir) rc = -1;
 end:;
     hash_t hash = hasher_finish(report);
-    if (rc == 0 && !add_stage(plan, "report", "report", plan->results_dir, hash, stage_report, -1, -1, 1)) rc = -1;
+    const char *verb = study->n_models > 0 ? "report" : "census"; // without models that is what it reports
+    if (rc == 0 && !add_stage(plan, verb, "report", plan->results_dir, hash, stage_report, -1, -1, 1)) rc = -1;
     return rc;
 }
 
@@ -394,7 +418,7 @@ int plan_create(study_t *study, plan_t *plan) {
     TRY(par_agree(plan->ops ? 0 : err_context("[run] kernels")));
     plan->arena = arena_create(1 << 16);
     if (!plan->arena) return -1;
-    int64_t most = 4 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
+    int64_t most = 5 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
     int rc = par_agree(plan->stage ? open_inputs(plan) : -1);
     if (rc == 0) rc = hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &plan->scripts);

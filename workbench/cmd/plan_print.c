@@ -58,6 +58,8 @@ static model_spec_t shape_of(const plan_t *plan, int32_t i) {
  * controls in each of the 20 or so buckets that hold an integer below 1000. */
 static double guess_probes(const plan_t *plan, int *is_exact) {
     probe_set_t set;
+    *is_exact = 1;
+    if (!plan->probes_dir) return 0;
     *is_exact = artifact_is_done(plan->probes_dir) && probes_read(plan->probes_dir, &set) == 0;
     if (!*is_exact) return 2.0 * 20 * (double)plan->study->probe.per_bucket;
     double n = (double)set.n;

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "index/duplicates.h"
 #include "index/probes.h"
 #include "memory/datastore.h"
 #include "memory/knn.h"
@@ -54,6 +55,21 @@ static int open_members(const plan_t *plan, tokens_t **tokens) {
     char members[PATH_BYTES];
     join(members, plan->ingest_dir, "members");
     return par_agree(tokens_open(members, tokens));
+}
+
+int stage_duplicates(const plan_t *plan, stage_t *stage) {
+    const study_census_t *census = &plan->study->census;
+    tokens_t *corpus = NULL;
+    TRY(open_members(plan, &corpus));
+    duplicates_t spec = {.n = census->lengths.n,
+                         .length = census->lengths.v,
+                         .overlapping = census->overlapping,
+                         .per_document = census->per_document,
+                         .top = census->top,
+                         .memory = plan->study->run.memory};
+    int rc = duplicates_run(&spec, corpus, plan->tokenizer, stage->dir);
+    tokens_close(corpus);
+    return rc;
 }
 
 int stage_train(const plan_t *plan, stage_t *stage) {
@@ -256,6 +272,8 @@ static int write_report(const plan_t *plan, const stage_t *stage) {
     TRY(collect_cells(plan, &report, cells));
     join(path, stage->dir, "config.ini");
     TRY(study_write_config(study, path));
+    if (plan->duplicates_dir) TRY(report_census(&report, plan->duplicates_dir));
+    if (study->n_models == 0) return 0;
     TRY(report_tables(&report));
     TRY(report_figures(&report));
     return report_page(&report);

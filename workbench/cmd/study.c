@@ -51,6 +51,16 @@ static const opt_t INJECT[] = {
     {"words", OPT_INT, AT(study_inject_t, words), "100", 8, 10000, "words of a planted sequence, at least"},
 };
 
+static const opt_t CENSUS[] = {
+    {"lengths", OPT_INTS, AT(study_census_t, lengths), "50, 100, 150, 200, 250, 300, 350, 400, 450, 500", 1, 1e6,
+     "tokens of the windows whose duplicates are counted"},
+    {"overlapping", OPT_BOOL, AT(study_census_t, overlapping), "yes", 0, 0,
+     "no: a place that overlaps the one counted before does not count"},
+    {"per_document", OPT_BOOL, AT(study_census_t, per_document), "no", 0, 0,
+     "yes: count the documents that hold a window, not the places"},
+    {"top", OPT_INT, AT(study_census_t, top), "20", 0, 10000, "most duplicated windows of a length that are listed"},
+};
+
 static const opt_t MODEL[] = {
     {"train", OPT_BOOL, AT(study_model_t, train), "no", 0, 0, "yes: train it here, on the member documents"},
     {"checkpoint", OPT_TEXT, AT(study_model_t, checkpoint), "", 0, 0,
@@ -236,6 +246,18 @@ static int check_probe(const study_t *study) {
     return 0;
 }
 
+static int load_census(study_t *study) {
+    study_census_t *census = &study->census;
+    census->asked = ini_has_section(study->ini, "census");
+    if (!census->asked) return 0;
+    TRY(opt_fill(CENSUS, ROWS(CENSUS), study->ini, "census", census));
+    for (int32_t i = 1; i < census->lengths.n; i++)
+        if (census->lengths.v[i] <= census->lengths.v[i - 1])
+            return err_set("%s: [census] lengths: list the lengths in rising order, each once",
+                           ini_where(study->ini, "census", "lengths"));
+    return 0;
+}
+
 static int load_sections(study_t *study) {
     ini_t *ini = study->ini;
     TRY(opt_fill(RUN, ROWS(RUN), ini, "run", &study->run));
@@ -244,11 +266,14 @@ static int load_sections(study_t *study) {
     TRY(parse_tokenizer(ini, &study->corpus));
     TRY(opt_fill(INJECT, ROWS(INJECT), ini, "inject", &study->inject));
     TRY(parse_sequences(ini, &study->inject));
+    TRY(load_census(study));
     TRY(opt_fill(PROBE, ROWS(PROBE), ini, "probe", &study->probe));
 
     const char *const *names;
     study->n_models = ini_named_sections(ini, "model", &names);
-    if (study->n_models == 0) return err_set("the config has no [model.NAME] section: there is nothing to probe");
+    if (study->n_models == 0 && !study->census.asked)
+        return err_set("the config has no [model.NAME] section: there is nothing to probe; and no section [census], "
+                       "which is enough for a study of the corpus alone");
     if (study->n_models > STUDY_MODELS) return err_set("the config has more than %d models", STUDY_MODELS);
     for (int32_t i = 0; i < study->n_models; i++) TRY(load_model(ini, names[i], &study->model[i]));
 
@@ -294,6 +319,7 @@ void study_print_help(FILE *out) {
     opt_print_help(RUN, ROWS(RUN), "run", out);
     opt_print_help(CORPUS, ROWS(CORPUS), "corpus", out);
     opt_print_help(INJECT, ROWS(INJECT), "inject", out);
+    opt_print_help(CENSUS, ROWS(CENSUS), "census", out);
     opt_print_help(MODEL, ROWS(MODEL), "model.NAME", out);
     opt_print_help(TRAIN, ROWS(TRAIN), "model.NAME, with train = yes", out);
     opt_print_help(PROBE, ROWS(PROBE), "probe", out);
@@ -307,6 +333,10 @@ static void print_config(const study_t *study, FILE *out) {
     opt_print_values(CORPUS, ROWS(CORPUS), &study->corpus, out);
     fprintf(out, "\n[inject]\n");
     opt_print_values(INJECT, ROWS(INJECT), &study->inject, out);
+    if (study->census.asked) {
+        fprintf(out, "\n[census]\n");
+        opt_print_values(CENSUS, ROWS(CENSUS), &study->census, out);
+    }
     for (int32_t i = 0; i < study->n_models; i++) {
         const study_model_t *model = &study->model[i];
         fprintf(out, "\n[model.%s]\n", model->name);

@@ -31,6 +31,13 @@ typedef struct {
 } study_inject_t;
 
 typedef struct {
+    int32_t asked; // the config has a section [census]
+    opt_ints_t lengths;
+    int32_t overlapping, per_document;
+    int64_t top;
+} study_census_t;
+
+typedef struct {
     const char *name;
     int32_t train;
     const char *checkpoint; // a Hugging Face folder, when train is no
@@ -58,8 +65,9 @@ typedef struct {
     study_run_t run;
     study_corpus_t corpus;
     study_inject_t inject;
+    study_census_t census;
     study_probe_t probe;
-    int32_t n_models, n_memories;
+    int32_t n_models, n_memories; // no models: a study of the corpus alone, without probes
     study_model_t model[STUDY_MODELS];
     study_memory_t memory[STUDY_MEMORIES];
 } study_t;

@@ -62,7 +62,9 @@ typedef struct {
     const int32_t *tokens;
     uint64_t mask;
     int64_t *slot; // window index + 1; 0: free
-    int64_t *occurrences, *documents, *last_document;
+    int64_t *occurrences, *documents;
+    int64_t *last;    // (n) position of the last one counted
+    int64_t distance; // that two counted ones must have at least
 } recount_t;
 
 static int recount_run(void *user, const windows_run_t *run) {
@@ -74,9 +76,10 @@ static int recount_run(void *user, const windows_run_t *run) {
             int64_t w = r->slot[s] - 1;
             if (r->fingerprint[w].lo != f.lo || r->fingerprint[w].hi != f.hi) continue;
             if (memcmp(r->tokens + w * r->length, run->token + i, bytes) != 0) continue;
+            if (run->position + i - r->last[w] < r->distance) continue;
             r->occurrences[w]++;
-            r->documents[w] += r->last_document[w] != run->document;
-            r->last_document[w] = run->document;
+            r->documents[w] += r->last[w] < run->document_first;
+            r->last[w] = run->position + i;
         }
     }
     return 0;
@@ -88,28 +91,38 @@ static int enter_windows(recount_t *r, int64_t n) {
     while (slots < 4 * n) slots *= 2;
     r->mask = (uint64_t)slots - 1;
     r->slot = mem_new(slots, sizeof *r->slot, "table of a recount");
-    r->last_document = mem_new(n, sizeof *r->last_document, "table of a recount");
-    if (!r->slot || !r->last_document) return -1;
+    r->last = mem_new(n, sizeof *r->last, "table of a recount");
+    if (!r->slot || !r->last) return -1;
     for (int64_t w = 0; w < n; w++) {
         uint64_t s = r->fingerprint[w].lo & r->mask;
         while (r->slot[s] > 0) s = (s + 1) & r->mask;
         r->slot[s] = w + 1;
-        r->last_document[w] = -1;
+        r->last[w] = -r->length; // before all documents, overlapping none
     }
+    return 0;
+}
+
+static int recount(tokens_t *corpus, recount_t *r, int64_t n) {
+    memset(r->occurrences, 0, (size_t)n * sizeof *r->occurrences);
+    memset(r->documents, 0, (size_t)n * sizeof *r->documents);
+    int rc = enter_windows(r, n);
+    if (rc == 0) rc = windows_scan(corpus, r->length, recount_run, r);
+    mem_free(r->slot);
+    mem_free(r->last);
+    TRY(par_agree(rc));
+    par_sum_i64(r->occurrences, n);
+    par_sum_i64(r->documents, n);
     return 0;
 }
 
 int recount_windows(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
                     int64_t *occurrences, int64_t *documents) {
-    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL};
-    memset(occurrences, 0, (size_t)n * sizeof *occurrences);
-    memset(documents, 0, (size_t)n * sizeof *documents);
-    int rc = enter_windows(&r, n);
-    if (rc == 0) rc = windows_scan(corpus, length, recount_run, &r);
-    mem_free(r.slot);
-    mem_free(r.last_document);
-    TRY(par_agree(rc));
-    par_sum_i64(occurrences, n);
-    par_sum_i64(documents, n);
-    return 0;
+    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL, 1};
+    return recount(corpus, &r, n);
+}
+
+int recount_disjoint(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
+                     int64_t *occurrences, int64_t *documents) {
+    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL, length};
+    return recount(corpus, &r, n);
 }

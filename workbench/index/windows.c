@@ -75,8 +75,7 @@ static int64_t document_from(tokens_t *corpus, int64_t position) {
     return low;
 }
 
-/* Documents of this rank: *first .. *last - 1. */
-static void share_documents(tokens_t *corpus, int64_t *first, int64_t *last) {
+void windows_share(tokens_t *corpus, int64_t *first, int64_t *last) {
     int64_t from, to;
     par_share(tokens_count(corpus), &from, &to);
     *first = document_from(corpus, from);
@@ -85,7 +84,7 @@ static void share_documents(tokens_t *corpus, int64_t *first, int64_t *last) {
 
 int64_t windows_count(tokens_t *corpus, int64_t length) {
     int64_t first, last, count = 0;
-    share_documents(corpus, &first, &last);
+    windows_share(corpus, &first, &last);
     for (int64_t d = first; d < last; d++) {
         int64_t tokens = tokens_document(corpus, d).length;
         if (tokens >= length) count += tokens - length + 1;
@@ -93,37 +92,64 @@ int64_t windows_count(tokens_t *corpus, int64_t length) {
     return count;
 }
 
-typedef struct {
+struct windows_scanner {
     rolling_t rolling;
     int32_t *token;      // (WINDOWS_RUN + length - 1)
     hash_t *fingerprint; // (WINDOWS_RUN)
-    windows_visit_t visit;
-    void *user;
-} scan_t;
+};
 
-static int scan_document(tokens_t *corpus, int64_t index, const scan_t *s) {
-    const token_document_t document = tokens_document(corpus, index);
-    int64_t length = s->rolling.length, windows = document.length - length + 1;
-    for (int64_t from = 0; from < windows; from += WINDOWS_RUN) {
-        int64_t count = windows - from < WINDOWS_RUN ? windows - from : WINDOWS_RUN, at = document.first + from;
+int windows_scanner_create(int64_t length, windows_scanner_t **scanner) {
+    if (length < 1) return err_set("windows of %lld tokens cannot be counted", (long long)length);
+    windows_scanner_t *s = mem_new(1, sizeof *s, "scan of windows");
+    if (!s) return -1;
+    s->rolling = rolling_create(length);
+    s->token = mem_new(WINDOWS_RUN + length - 1, sizeof *s->token, "tokens of a scan");
+    s->fingerprint = mem_new(WINDOWS_RUN, sizeof *s->fingerprint, "fingerprints of a scan");
+    if (!s->token || !s->fingerprint) {
+        windows_scanner_free(s);
+        return -1;
+    }
+    *scanner = s;
+    return 0;
+}
+
+void windows_scanner_free(windows_scanner_t *s) {
+    if (!s) return;
+    mem_free(s->token);
+    mem_free(s->fingerprint);
+    mem_free(s);
+}
+
+int windows_scan_part(windows_scanner_t *s, tokens_t *corpus, int64_t document, int64_t from, int64_t windows,
+                      windows_visit_t visit, void *user) {
+    int64_t length = s->rolling.length, first = tokens_document(corpus, document).first, end = from + windows;
+    for (; from < end; from += WINDOWS_RUN) {
+        int64_t count = end - from < WINDOWS_RUN ? end - from : WINDOWS_RUN, at = first + from;
         TRY(tokens_read(corpus, at, count + length - 1, s->token));
         fingerprints(&s->rolling, s->token, count, s->fingerprint);
-        TRY(s->visit(s->user, &(windows_run_t){index, at, count, s->fingerprint, s->token}));
+        TRY(visit(user, &(windows_run_t){document, at, first, count, s->fingerprint, s->token}));
     }
     return 0;
 }
 
 int windows_scan(tokens_t *corpus, int64_t length, windows_visit_t visit, void *user) {
-    if (length < 1) return err_set("windows of %lld tokens cannot be counted", (long long)length);
     if (length > tokens_count(corpus)) return 0; // no document is as long
-    scan_t s = {.rolling = rolling_create(length), .visit = visit, .user = user};
-    s.token = mem_new(WINDOWS_RUN + length - 1, sizeof *s.token, "tokens of a scan");
-    s.fingerprint = mem_new(WINDOWS_RUN, sizeof *s.fingerprint, "fingerprints of a scan");
-    int rc = s.token && s.fingerprint ? 0 : -1;
+    windows_scanner_t *scanner = NULL;
+    TRY(windows_scanner_create(length, &scanner));
+    int rc = 0;
     int64_t first, last;
-    share_documents(corpus, &first, &last);
-    for (int64_t d = first; d < last && rc == 0; d++) rc = scan_document(corpus, d, &s);
-    mem_free(s.token);
-    mem_free(s.fingerprint);
+    windows_share(corpus, &first, &last);
+    for (int64_t d = first; d < last && rc == 0; d++) {
+        int64_t windows = tokens_document(corpus, d).length - length + 1;
+        if (windows > 0) rc = windows_scan_part(scanner, corpus, d, 0, windows, visit, user);
+    }
+    windows_scanner_free(scanner);
     return rc;
+}
+
+hash_t windows_fingerprint(int64_t length, const int32_t *token) {
+    hash_t fingerprint;
+    const rolling_t rolling = rolling_create(length);
+    fingerprints(&rolling, token, 1, &fingerprint);
+    return fingerprint;
 }

@@ -14,13 +14,17 @@
 /* Consecutive windows of one document. */
 typedef struct {
     int64_t document, position; // index of the document; position of the first window
+    int64_t document_first;     // position of the document's first token
     int64_t count;
     const hash_t *fingerprint; // (count)
     const int32_t *token;      // (count + length - 1): window i is token[i .. i + length - 1]
 } windows_run_t;
 enum { WINDOWS_RUN = 16384 }; // the most windows of a run
 
-/* The documents of a rank are those that start in its share of the positions. */
+/* The documents of a rank are those that start in its share of the positions: *first .. *last - 1. Local. */
+void windows_share(tokens_t *corpus, int64_t *first, int64_t *last);
+
+hash_t windows_fingerprint(int64_t length, const int32_t *token); // of one window
 
 /* Local: how many windows the documents of this rank hold. */
 int64_t windows_count(tokens_t *corpus, int64_t length);
@@ -28,6 +32,14 @@ int64_t windows_count(tokens_t *corpus, int64_t length);
 /* Local: calls visit for the windows of this rank's documents, in order of position. */
 typedef int (*windows_visit_t)(void *user, const windows_run_t *run);
 int windows_scan(tokens_t *corpus, int64_t length, windows_visit_t visit, void *user);
+
+/* The same for a part of a document, for those who do not want all: windows from, from + 1, ... from + count - 1, where
+ * window 0 starts with the document's first token. All of them must lie in the document. */
+typedef struct windows_scanner windows_scanner_t;
+int windows_scanner_create(int64_t length, windows_scanner_t **scanner);
+void windows_scanner_free(windows_scanner_t *scanner); // accepts NULL
+int windows_scan_part(windows_scanner_t *scanner, tokens_t *corpus, int64_t document, int64_t from, int64_t count,
+                      windows_visit_t visit, void *user);
 
 __extension__ typedef unsigned __int128 windows_wide_t;
 /* The part, of `parts` equal parts of the 64-bit range, that holds x. */

@@ -176,6 +176,15 @@ static int settle(const char *base, int drop) {
     return rc;
 }
 
+int figure_publish(const char *script, const char *const *argument, const char *base) {
+    int rc = 0;
+    if (!file_exists(script)) rc = err_set("%s: missing; set [run] plots to the folder plots/ of memprobe", script);
+    if (rc == 0) rc = gnuplot_run(script, argument);
+    if (rc == 0) rc = settle(base, 0);
+    if (rc != 0) settle(base, 1);
+    return rc;
+}
+
 static int draw(const report_t *report, const figure_t *f, const curves_t *curves, const char *base) {
     double top;
     int32_t widest;
@@ -184,18 +193,16 @@ static int draw(const report_t *report, const figure_t *f, const curves_t *curve
     char *script = mem_printf("%s/%s.gp", report->plots_dir, f->name);
     int rc = data != NULL && raw != NULL && script != NULL ? 0 : -1;
     if (rc == 0) rc = curves_write(curves, report->alpha, data, &top, &widest);
-    if (rc == 0 && !file_exists(script))
-        rc = err_set("%s: missing; set [run] plots to the folder plots/ of memprobe", script);
     if (rc == 0) {
         snprintf(widest_text, sizeof widest_text, "%d", widest);
         snprintf(curves_text, sizeof curves_text, "%d", curves->n_curves);
         num_print_f64(top_text, num_round(top, 6));
         num_print_f64(confidence, num_round(100 * (1 - report->alpha), 6));
         const char *argument[] = {report->plots_dir, data, raw, curves_text, top_text, widest_text, confidence, NULL};
-        rc = gnuplot_run(script, argument);
+        rc = figure_publish(script, argument, base);
+    } else {
+        settle(base, 1);
     }
-    if (rc == 0) rc = settle(base, 0);
-    if (rc != 0) settle(base, 1);
     mem_free(data);
     mem_free(raw);
     mem_free(script);
