@@ -9,6 +9,8 @@
 #define AT(type, field) offsetof(type, field)
 #define ROWS(table)     (int32_t)(sizeof table / sizeof table[0])
 
+enum { LEAST_PART = 4096 };
+
 static const opt_t RUN[] = {
     {"name", OPT_TEXT, AT(study_run_t, name), NULL, 0, 0, "name of the study; results go to RESULTS/NAME"},
     {"seed", OPT_INT, AT(study_run_t, seed), "1", 0, 9e15, "the one source of randomness"},
@@ -121,6 +123,13 @@ static int parse_sequences(ini_t *ini, study_inject_t *inject) {
     }
     return err_set("%s: [inject] sequences = %s: give a number from 0 to 1000000, as in \"20 per level\"",
                    ini_where(ini, "inject", "sequences"), inject->sequences);
+}
+
+/* Parts of a few bytes would be as many files. */
+static int check_part(ini_t *ini, const study_corpus_t *corpus) {
+    if (corpus->part == 0 || corpus->part >= LEAST_PART) return 0;
+    return err_set("%s: [corpus] part = %lld: at least %d bytes, or 0 to let memprobe choose",
+                   ini_where(ini, "corpus", "part"), (long long)corpus->part, LEAST_PART);
 }
 
 static int parse_tokenizer(ini_t *ini, study_corpus_t *corpus) {
@@ -264,6 +273,7 @@ static int load_sections(study_t *study) {
     TRY(check_name("run", study->run.name));
     TRY(opt_fill(CORPUS, ROWS(CORPUS), ini, "corpus", &study->corpus));
     TRY(parse_tokenizer(ini, &study->corpus));
+    TRY(check_part(ini, &study->corpus));
     TRY(opt_fill(INJECT, ROWS(INJECT), ini, "inject", &study->inject));
     TRY(parse_sequences(ini, &study->inject));
     TRY(load_census(study));
