@@ -16,10 +16,12 @@ enum { FILES = 4, BLOCK = 1000 };
 static const int64_t sizes[FILES] = {2500, 0, 1000, 999};
 static char folder[SHARED_FOLDER], cache[SHARED_FOLDER + 32], path[FILES][SHARED_FOLDER + 32];
 static file_hash_t file[FILES];
+static int64_t settle = -1000000000; // every file is old enough
 
 /* Rank 0 writes file f, byte i being i * step, and dates it `age` seconds back. */
 static void write_file(int f, int step, int64_t age) {
     if (par_rank() == 0) {
+        nanosleep(&(struct timespec){0, 20000000}, NULL); // the system's clock of files ticks every few milliseconds
         uint8_t *text = mem_new(sizes[f], 1, "test");
         must(text ? 0 : -1);
         for (int64_t i = 0; i < sizes[f]; i++) text[i] = (uint8_t)(i * step);
@@ -37,7 +39,7 @@ static void write_file(int f, int step, int64_t age) {
 
 static int hash(int remember) {
     for (int f = 0; f < FILES; f++) file[f] = (file_hash_t){.path = path[f]};
-    int rc = file_hashes_blocks(file, FILES, cache, remember, BLOCK);
+    int rc = file_hashes_tuned(file, FILES, cache, remember, BLOCK, settle);
     par_barrier();
     return rc;
 }
@@ -68,16 +70,47 @@ static void check_cache(void) {
     verdict("hashes of new files; nothing is written unless asked", ok);
     verdict("nothing is known without a cache", hash(1) == 0 && known() == 0 && file_exists(cache));
     verdict("all is known then", hash(1) == 0 && known() == FILES && is_hash_of(0, 7) && is_hash_of(2, 7));
-    write_file(0, 9, 100); // other bytes under the same size, date and inode: shows that the file is not read
-    verdict("the file is not read again", hash(1) == 0 && known() == FILES && is_hash_of(0, 7));
+    write_file(0, 9, 100);
+    verdict("other bytes under the same size, date and inode are read", hash(1) == 0 && known() == FILES - 1);
+    verdict("and known then", is_hash_of(0, 9) && hash(1) == 0 && known() == FILES && is_hash_of(0, 9));
     write_file(0, 9, 101);
-    verdict("another date: it is", hash(1) == 0 && known() == FILES - 1 && is_hash_of(0, 9));
-    verdict("and is known by it", hash(1) == 0 && known() == FILES && is_hash_of(0, 9));
+    verdict("another date: read", hash(1) == 0 && known() == FILES - 1 && is_hash_of(0, 9));
+    verdict("and known by it", hash(1) == 0 && known() == FILES && is_hash_of(0, 9));
+    settle = INT64_C(3600000000000);
     write_file(2, 11, 0);
     verdict("a file of this very moment is hashed", hash(1) == 0 && known() == FILES - 1 && is_hash_of(2, 11));
     verdict("and not remembered", hash(1) == 0 && known() == FILES - 1 && is_hash_of(2, 11));
     write_file(2, 7, 100);
-    verdict("with the date of its past, what was known then", hash(1) == 0 && known() == FILES && is_hash_of(2, 7));
+    verdict("nor with an older date", hash(1) == 0 && hash(1) == 0 && known() == FILES - 1 && is_hash_of(2, 7));
+    settle = -1000000000;
+    verdict("but when it is old enough", hash(1) == 0 && hash(1) == 0 && known() == FILES && is_hash_of(2, 7));
+}
+
+static int holds(void) {
+    int rc = file_hashes_hold_tuned(file, FILES, BLOCK);
+    par_barrier();
+    return rc == 0;
+}
+
+static int says_changed(int f) {
+    return !holds() && strstr(err_text(), path[f]) && strstr(err_text(), "changed while it was read");
+}
+
+static void check_hold(void) {
+    verdict("files that nobody touched hold", hash(1) == 0 && holds());
+    write_file(1, 7, 100);
+    write_file(2, 7, 100);
+    verdict("written again as they were, too", holds());
+    write_file(2, 13, 100);
+    verdict("other bytes under the same size, date and inode do not", says_changed(2));
+    write_file(2, 7, 99);
+    verdict("nor another date", says_changed(2));
+    write_file(2, 7, 100);
+    if (par_rank() == 0) must(remove(path[3]));
+    par_barrier();
+    verdict("nor one that is gone", says_changed(3));
+    write_file(3, 7, 100);
+    verdict("all are hashed anew then", hash(1) == 0 && holds());
 }
 
 static void check_trouble(void) {
@@ -89,9 +122,9 @@ static void check_trouble(void) {
     par_barrier();
     verdict("a missing file is an error", hash(1) == -1 && strstr(err_text(), path[3]) != NULL);
     file[0].path = file[1].path = path[0];
-    int ok = file_hashes_blocks(file, 2, cache, 1, BLOCK) == 0 && is_hash_of(0, 9);
+    int ok = file_hashes_tuned(file, 2, cache, 1, BLOCK, settle) == 0 && is_hash_of(0, 9);
     verdict("a file may stand in the list twice", ok && hash_compare(file[0].hash, file[1].hash) == 0);
-    verdict("no file at all", file_hashes_blocks(file, 0, cache, 1, BLOCK) == 0);
+    verdict("no file at all", file_hashes_tuned(file, 0, cache, 1, BLOCK, settle) == 0);
     ok = 1;
     hash_t part;
     if (par_rank() == 0)
@@ -109,6 +142,7 @@ int main(int argc, char **argv) {
         write_file(f, 7, 100);
     }
     check_cache();
+    check_hold();
     check_trouble();
     shared_folder_remove(folder);
     par_finalize();

@@ -18,7 +18,7 @@
 #include <time.h>
 
 static const int64_t block_bytes = INT64_C(64) << 20;
-static const int64_t settle_ns = INT64_C(2000000000);
+static const int64_t two_seconds = INT64_C(2000000000);
 static const double worth_a_line = 5; // seconds of hashing
 
 /* --- looking at files -------------------------------------------------------------------------------------------- */
@@ -27,7 +27,7 @@ static int64_t ns_of(struct timespec t) {
     return (int64_t)t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-static int look(file_hash_t *file) {
+static int look(file_hash_t *file, int64_t settle_ns) {
     struct stat st;
     if (stat(file->path, &st) != 0) return err_set("%s: %s", file->path, strerror(errno));
     if (!S_ISREG(st.st_mode)) return err_set("%s: not a regular file", file->path);
@@ -36,8 +36,20 @@ static int look(file_hash_t *file) {
     file->size = st.st_size;
     file->mtime = ns_of(st.st_mtim);
     file->inode = (int64_t)st.st_ino;
-    file->is_settled = file->mtime < ns_of(now) - settle_ns;
+    file->ctime = ns_of(st.st_ctim);
+    int64_t last = file->mtime > file->ctime ? file->mtime : file->ctime;
+    file->is_settled = last < ns_of(now) - settle_ns;
     return 0;
+}
+
+/* Looks again: *now is what is there. */
+static int is_there(const file_hash_t *file, file_hash_t *now) {
+    *now = (file_hash_t){.path = file->path};
+    return look(now, 0) == 0 && now->size == file->size && now->mtime == file->mtime && now->inode == file->inode;
+}
+
+static int changed(const file_hash_t *file) {
+    return err_set("%s: changed while it was read; run again when nothing writes to it", file->path);
 }
 
 /* On rank 0, behind the hashing: contents that changed meanwhile have no hash. All files are looked at, the message is
@@ -45,28 +57,26 @@ static int look(file_hash_t *file) {
 static int drop_changed(const file_hash_t *file, int64_t n, int8_t *is_whole) {
     int rc = 0;
     for (int64_t i = 0; i < n; i++) {
-        file_hash_t now = {.path = file[i].path};
-        int is_same =
-            look(&now) == 0 && now.size == file[i].size && now.mtime == file[i].mtime && now.inode == file[i].inode;
-        if (is_same) continue;
+        file_hash_t now;
+        if (is_there(&file[i], &now)) continue;
         is_whole[i] = 0;
-        rc = err_set("%s: changed while it was read; run again when nothing writes to it", file[i].path);
+        rc = changed(&file[i]);
     }
     return rc;
 }
 
 /* --- the cache --------------------------------------------------------------------------------------------------- */
 
-static const char *const columns = "path,size,mtime_ns,inode,hash";
+static const char *const columns = "path,size,mtime_ns,inode,ctime_ns,hash";
 
 /* Reads the cache; an empty table when there is none of use. */
 static void cache_read(const char *path, csv_t *table) {
-    static const char *const names[] = {"path", "size", "mtime_ns", "inode", "hash"};
+    static const char *const names[] = {"path", "size", "mtime_ns", "inode", "ctime_ns", "hash"};
     *table = (csv_t){0};
     if (!file_exists(path)) return;
     int rc = csv_read(path, table);
-    for (int32_t i = 0; rc == 0 && i < 5; i++)
-        if (table->columns != 5 || strcmp(table->name[i], names[i]) != 0) rc = -1;
+    for (int32_t i = 0; rc == 0 && i < 6; i++)
+        if (table->columns != 6 || strcmp(table->name[i], names[i]) != 0) rc = -1;
     if (rc == 0) return;
     log_warn("%s: is damaged and is made again", path);
     err_clear();
@@ -100,15 +110,16 @@ static void take_known(file_hash_t *file, const char *full, char ***rows, int64_
     if (!found) return;
     char **field = *found;
     file->is_known = is_number(field[1], file->size) && is_number(field[2], file->mtime) &&
-                     is_number(field[3], file->inode) && hash_parse(field[4], &file->hash) == 0;
+                     is_number(field[3], file->inode) && is_number(field[4], file->ctime) &&
+                     hash_parse(field[5], &file->hash) == 0;
 }
 
 /* On rank 0. */
-static int look_at_all(file_hash_t *file, int64_t n, char **full, const csv_t *table) {
+static int look_at_all(file_hash_t *file, int64_t n, int64_t settle_ns, char **full, const csv_t *table) {
     char ***rows = cache_rows(table);
     int rc = rows ? 0 : -1;
     for (int64_t i = 0; rc == 0 && i < n; i++) {
-        rc = look(&file[i]);
+        rc = look(&file[i], settle_ns);
         if (rc != 0) break;
         full[i] = realpath(file[i].path, NULL);
         if (full[i])
@@ -126,6 +137,7 @@ static void put_row(csv_out_t *out, const char *path, const file_hash_t *file) {
     csv_i64(out, file->size);
     csv_i64(out, file->mtime);
     csv_i64(out, file->inode);
+    csv_i64(out, file->ctime);
     csv_text(out, hash_print(text, file->hash));
     csv_end(out);
 }
@@ -273,10 +285,10 @@ static int share_looks(file_hash_t *file, int64_t n) {
 }
 
 /* Collective. full, table: of rank 0. Whole files are remembered after an error or an interruption too. */
-static int hash_all(file_hash_t *file, int64_t n, const char *cache, int remember, int64_t block, char **full,
-                    csv_t *table) {
+static int hash_all(file_hash_t *file, int64_t n, const char *cache, int remember, int64_t block, int64_t settle_ns,
+                    char **full, csv_t *table) {
     if (par_rank() == 0) cache_read(cache, table);
-    TRY(par_agree(par_rank() == 0 ? look_at_all(file, n, full, table) : 0));
+    TRY(par_agree(par_rank() == 0 ? look_at_all(file, n, settle_ns, full, table) : 0));
     TRY(share_looks(file, n));
     int64_t unknown = 0;
     for (int64_t i = 0; i < n; i++) unknown += !file[i].is_known;
@@ -300,12 +312,12 @@ static int hash_all(file_hash_t *file, int64_t n, const char *cache, int remembe
     return rc;
 }
 
-int file_hashes_blocks(file_hash_t *file, int64_t n, const char *cache, int remember, int64_t block) {
+int file_hashes_tuned(file_hash_t *file, int64_t n, const char *cache, int remember, int64_t block, int64_t settle_ns) {
     csv_t table = {0};
     for (int64_t i = 0; i < n; i++) file[i] = (file_hash_t){.path = file[i].path};
     char **full = mem_new(n, sizeof *full, "paths of inputs");
     int rc = par_agree(full ? 0 : -1);
-    if (rc == 0) rc = hash_all(file, n, cache, remember, block, full, &table);
+    if (rc == 0) rc = hash_all(file, n, cache, remember, block, settle_ns, full, &table);
     for (int64_t i = 0; full && i < n; i++) free(full[i]);
     mem_free(full);
     csv_free(&table);
@@ -313,5 +325,59 @@ int file_hashes_blocks(file_hash_t *file, int64_t n, const char *cache, int reme
 }
 
 int file_hashes(file_hash_t *file, int64_t n, const char *cache, int remember) {
-    return file_hashes_blocks(file, n, cache, remember, block_bytes);
+    return file_hashes_tuned(file, n, cache, remember, block_bytes, two_seconds);
+}
+
+/* --- looking again ----------------------------------------------------------------------------------------------- */
+
+/* On rank 0: files of another size, date or inode are an error; *touched are those of which only the time of the inode
+ * is another, *n_touched of them. */
+static int look_again(const file_hash_t *file, int64_t n, file_hash_t *touched, int64_t *n_touched) {
+    for (int64_t i = 0; i < n; i++) {
+        file_hash_t now;
+        if (!is_there(&file[i], &now)) return changed(&file[i]);
+        if (now.ctime == file[i].ctime) continue;
+        now.hash = file[i].hash;
+        now.inode = i; // of use no more: which of the files it is
+        touched[(*n_touched)++] = now;
+    }
+    return 0;
+}
+
+/* Collective: hashes the touched ones again. */
+static int hash_touched(const file_hash_t *file, file_hash_t *touched, int64_t n, int64_t block) {
+    int8_t *is_whole = mem_new(n, 1, "hashes of files");
+    hash_t *before = mem_new(n, sizeof *before, "hashes of files");
+    int rc = par_agree(is_whole && before ? 0 : -1);
+    for (int64_t i = 0; rc == 0 && i < n; i++) {
+        touched[i].path = file[touched[i].inode].path;
+        before[i] = touched[i].hash;
+    }
+    if (rc == 0) rc = hash_unknown(touched, n, block, is_whole);
+    for (int64_t i = 0; rc == 0 && i < n; i++) {
+        if (hash_compare(before[i], touched[i].hash) != 0) rc = changed(&touched[i]);
+    }
+    mem_free(before);
+    mem_free(is_whole);
+    return par_agree(rc);
+}
+
+int file_hashes_hold_tuned(const file_hash_t *file, int64_t n, int64_t block) {
+    int64_t n_touched = 0;
+    file_hash_t *touched = mem_new(n, sizeof *touched, "hashes of files");
+    int rc = par_agree(touched ? 0 : -1);
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? look_again(file, n, touched, &n_touched) : 0);
+    if (rc == 0) {
+        par_broadcast(&n_touched, sizeof n_touched, 0);
+        if (n_touched > 0) {
+            par_broadcast(touched, (size_t)n_touched * sizeof *touched, 0);
+            rc = hash_touched(file, touched, n_touched, block);
+        }
+    }
+    mem_free(touched);
+    return rc;
+}
+
+int file_hashes_hold(const file_hash_t *file, int64_t n) {
+    return file_hashes_hold_tuned(file, n, block_bytes);
 }

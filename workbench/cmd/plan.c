@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/num.h"
-#include "cmd/file_hashes.h"
 #include "cmd/stages.h"
 #include "model/spec.h"
 #include "par/par.h"
@@ -98,17 +97,20 @@ static void add_input(hasher_t *h, const input_t *input) {
     hasher_add_text(h, input->rules->source_field);
 }
 
-/* Collective. file: two for each input. */
-static int hash_input_files(const plan_t *plan, int remember, file_hash_t *file, hash_t *hash) {
+/* Collective. */
+static int hash_inputs(plan_t *plan, int remember, hash_t *hash) {
     char cache[4096];
-    int64_t n = 0;
+    file_hash_t *file = arena_new(plan->arena, 2 * plan->inputs.count, sizeof *file, "hashes of the inputs");
+    TRY(par_agree(file ? 0 : -1));
+    plan->file = file;
+    plan->files = 0;
     for (int64_t i = 0; i < plan->inputs.count; i++) {
         const input_t *input = &plan->inputs.input[i];
-        file[n++].path = input->path;
-        if (input->second) file[n++].path = input->second;
+        file[plan->files++].path = input->path;
+        if (input->second) file[plan->files++].path = input->second;
     }
     snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
-    TRY(file_hashes(file, n, cache, remember));
+    TRY(file_hashes(file, plan->files, cache, remember));
     hasher_t *h = hasher_of("inputs", 2);
     TRY(par_agree(h ? 0 : -1));
     for (int64_t i = 0, at = 0; i < plan->inputs.count; i++) {
@@ -121,12 +123,8 @@ static int hash_input_files(const plan_t *plan, int remember, file_hash_t *file,
     return 0;
 }
 
-static int hash_inputs(const plan_t *plan, int remember, hash_t *hash) {
-    file_hash_t *file = mem_new(2 * plan->inputs.count, sizeof *file, "hashes of the inputs");
-    int rc = par_agree(file ? 0 : -1);
-    if (rc == 0) rc = hash_input_files(plan, remember, file, hash);
-    mem_free(file);
-    return rc;
+int plan_inputs_hold(const plan_t *plan) {
+    return file_hashes_hold(plan->file, plan->files);
 }
 
 /* The gnuplot scripts: figures depend on them. A folder without any is an error of the report, not of the plan. */

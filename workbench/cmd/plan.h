@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "cmd/file_hashes.h"
 #include "cmd/study.h"
 #include "tensor/tensor.h"
 #include "text/ingest.h"
@@ -30,6 +31,8 @@ struct plan {
     const tensor_ops_t *ops;
     arena_t *arena; // owns all texts
     inputs_t inputs;
+    file_hash_t *file; // (files) of the inputs, as they were hashed
+    int64_t files;
     hash_t scripts;                                    // of the figures
     const char *tokenizer;                             // path of the tokenizer.json
     const char *ingest_dir, *probes_dir, *results_dir; // artifacts; probes_dir NULL: no models
@@ -47,6 +50,8 @@ int plan_create(study_t *study, plan_t *plan);
 /* Collective. Hashes the inputs, names the artifacts and looks which are done. remember: notes the hashes of the inputs
  * in the cache, so that the next run need not read them all. */
 int plan_stages(plan_t *plan, int remember);
+/* Collective, when the inputs have been read: an error when they are not what was hashed. */
+int plan_inputs_hold(const plan_t *plan);
 void plan_free(plan_t *plan);
 
 /* Is the stage's folder complete and made from the same inputs? Local. */

@@ -24,16 +24,36 @@ static void join(char path[PATH_BYTES], const char *dir, const char *name) {
     snprintf(path, PATH_BYTES, "%s/%s", dir, name);
 }
 
+/* Collective: what was made of inputs that are not those the folder is named by is thrown away, so that no later run
+ * goes on with it. Not asked behind a signal, which leaves no time to. */
+static int check_inputs(const plan_t *plan, const stage_t *stage, int rc) {
+    if (par_left_early()) return rc;
+    char *why = rc == 0 ? NULL : mem_strdup(err_text());
+    int hold = plan_inputs_hold(plan);
+    if (hold != 0 && par_left_early()) {
+        rc = -1;
+    } else if (hold != 0) {
+        int removed = par_rank() == 0 ? dir_remove(stage->dir) : 0;
+        (void)removed; // the other message matters more, and what stays there has no DONE
+        rc = -1;
+    } else if (why) {
+        err_set("%s", why);
+    }
+    mem_free(why);
+    return rc;
+}
+
 int stage_tokenizer(const plan_t *plan, stage_t *stage) {
     ingest_t spec;
     TRY(par_agree(plan_ingest(plan, stage, &spec)));
-    return ingest_train_tokenizer(&spec, (int32_t)plan->study->corpus.train_vocab, plan->tokenizer);
+    int rc = ingest_train_tokenizer(&spec, (int32_t)plan->study->corpus.train_vocab, plan->tokenizer);
+    return check_inputs(plan, stage, rc);
 }
 
 int stage_ingest(const plan_t *plan, stage_t *stage) {
     ingest_t spec;
     TRY(par_agree(plan_ingest(plan, stage, &spec)));
-    TRY(ingest_run(&spec, plan->tokenizer, stage->dir));
+    TRY(check_inputs(plan, stage, ingest_run(&spec, plan->tokenizer, stage->dir)));
     char copy[PATH_BYTES]; // a corpus that can be read needs no one to remember its tokenizer
     join(copy, stage->dir, "tokenizer.json");
     return par_agree(par_rank() == 0 ? file_copy(plan->tokenizer, copy) : 0);

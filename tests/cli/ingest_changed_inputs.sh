@@ -1,0 +1,41 @@
+# An input that changes after it was hashed: ingest fails when it has read it and leaves nothing to go on with, and a
+# file that was put in the place of another, with its size and its date, is another corpus.
+. "$(dirname "$0")/helpers/lib.sh"
+
+tiny "$DIR/study"
+cat "$DIR"/study/part*.jsonl >"$DIR/some"
+for i in $(seq 400); do sed "s/\"doc-/\"doc-$i-/" "$DIR/some"; done >"$DIR/all.jsonl"
+set -- "$DIR/study/config.ini" --set corpus.documents="$DIR/all.jsonl" --set corpus.part=200k --no-progress
+swap() { # same size, same date
+    touch -r "$DIR/all.jsonl" "$DIR/date"
+    printf '{"id": "d%sc-1' "$1" | dd of="$DIR/all.jsonl" conv=notrunc status=none
+    touch -r "$DIR/date" "$DIR/all.jsonl"
+}
+sum_of() { cat "$DIR"/study/cache/ingest-*/members/*.docs | cksum; }
+
+"$MEMPROBE" ingest "$@" >"$OUT" 2>"$ERR" </dev/null &
+pid=$!
+while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
+kill -STOP $pid 2>/dev/null
+[ ! -e "$(echo "$DIR"/study/cache/ingest-*/DONE)" ] || die "ingest was done before the input could be changed"
+swap a
+kill -CONT $pid 2>/dev/null
+wait $pid
+STATUS=$?
+expect 1 "all.jsonl: changed while it was read"
+one_error
+[ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] || die "shards of a file that changed are left"
+
+swap o
+ranks 1 ingest "$@"
+expect 0
+first=$(sum_of)
+swap e
+ranks 1 ingest "$@"
+expect 0
+[ "$(ls -d "$DIR"/study/cache/ingest-* | wc -l)" = 2 ] || die "another file of the same size and date is taken for the first"
+rm -r "$DIR"/study/cache/ingest-*
+swap o
+ranks 1 ingest "$@"
+expect 0
+[ "$(sum_of)" = "$first" ] || die "the first file again gives other ids"
