@@ -21,7 +21,7 @@ do for [i=0:curves-1] {
     names = names.sprintf(" %.0f", curve_min)
 }
 set key outside right top Left reverse samplen 1 spacing 0.95 width -1 font ",11" textcolor rgb "#222222"
-set key title "window\n(tokens)"
+set key title "tokens" font ",11"
 svg = "svg size 560,380 dynamic enhanced font 'Helvetica,14' background '#FFFFFF'"
 pdf = "pdfcairo size 4.67in,3.17in enhanced font 'Helvetica,12' linewidth 1"
 png = "pngcairo size 1120,760 enhanced font 'Helvetica,14' fontscale 1.9 linewidth 2 pointscale 2"

@@ -4,6 +4,17 @@
 #include "base/log.h"
 #include "duplicates_check.h"
 #include "par/par.h"
+#include "text/tokenizer.h"
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* In place of the C library's: every file that is to last goes through here. A child process dies at one of them. */
+static int64_t die_at_sync = -1;
+int fsync(int fd) {
+    (void)fd;
+    if (die_at_sync >= 0 && die_at_sync-- == 0) _exit(9);
+    return 0;
+}
 
 static corpus_t corpus;
 static plain_tables_t expected;
@@ -58,11 +69,124 @@ static void random_corpora(void **state) {
     }
 }
 
+/* Longer than a run of windows and a piece of levels; windows of one length only, and a longest one nobody has. */
+static void long_documents(void **state) {
+    (void)state;
+    static int32_t ids[70000];
+    corpus_begin(300, 0);
+    for (int64_t i = 0; i < 70000; i++) ids[i] = 1 + (int32_t)rng_below(1, RNG_TEST, (uint64_t)i, 250);
+    memcpy(ids + 65500, ids + 100, 120 * sizeof *ids);
+    memcpy(ids + 16300, ids + 120, 120 * sizeof *ids);
+    corpus_add(&corpus, "a", "s", "a", ids, 70000);
+    corpus_add(&corpus, "b", "s", "b", ids + 65400, 300);
+    check_corpus((int64_t[]){50, 100, 69999}, 3);
+    for (int64_t i = 0; i < 700; i++) ids[i] = 7;
+    corpus_begin(300, 0);
+    corpus_add(&corpus, "a", "s", "a", ids, 700);
+    corpus_add(&corpus, "b", "s", "b", ids, 11);
+    check_corpus((int64_t[]){3, 10, 11, 12, 600}, 5);
+}
+
+static void empty_and_short_documents(void **state) {
+    (void)state;
+    corpus_begin(300, 0);
+    corpus_add(&corpus, "nothing", "s", "nothing", NULL, 0);
+    corpus_add(&corpus, "two", "s", "two", (int32_t[]){1, 2}, 2);
+    corpus_add(&corpus, "nothing2", "s", "nothing2", NULL, 0);
+    corpus_add(&corpus, "three", "s", "three", (int32_t[]){1, 2, 1}, 3);
+    check_corpus((int64_t[]){2, 3, 4, 1000}, 4);
+}
+
+/* The window is cut inside a character, and its text must be a field of a table all the same: ids of bytes are 1 + the
+ * place of the byte in the byte alphabet, where 'A' has 33 and 0xC3 and 0xA4 (a small a with dots) have 162 and 131. */
+static void text_is_utf8(void **state) {
+    (void)state;
+    int32_t ids[4];
+    tokenizer_t *t;
+    int64_t n = 0, capacity = 0;
+    int32_t *letter = NULL;
+    check_ok(tokenizer_load(tokenizer(), &t));
+    check_ok(tokenizer_encode(t, "\xC3\xA4", 2, &letter, &n, &capacity));
+    assert_true(n == 2);
+    ids[0] = letter[1], ids[1] = letter[0], ids[2] = letter[1], ids[3] = letter[0];
+    corpus_begin(tokenizer_vocab(t), 0);
+    corpus_add(&corpus, "a", "s", "a", ids, 4);
+    corpus_add(&corpus, "b", "s", "b", ids, 4);
+    tokens_t *tokens;
+    check_ok(corpus_write(&corpus, scratch("letters"), 1));
+    check_ok(tokens_open(scratch("letters"), &tokens));
+    check_ok(dir_make(scratch("letters-census")));
+    duplicates_t spec = {.n = 1, .length = (int64_t[]){4}, .overlapping = 1, .top = 1, .memory = 1 << 20};
+    check_ok(duplicates_run(&spec, tokens, tokenizer(), scratch("letters-census")));
+    assert_file(scratch_in("letters-census", "top.csv"), "length,rank,occurrences,documents,doc_id,source,offset,"
+                                                         "text\n4,1,2,2,a,s,0,\xEF\xBF\xBD\xC3\xA4\xEF\xBF\xBD\n");
+    tokens_close(tokens);
+    tokenizer_free(t);
+    mem_free(letter);
+}
+
+static void bad_lengths(void **state) {
+    (void)state;
+    duplicates_t spec = {.n = 2, .length = (int64_t[]){5, 5}, .overlapping = 1, .memory = 1 << 20};
+    check_fails(duplicates_run(&spec, NULL, tokenizer(), scratch("none")), "must rise");
+    spec.length = (int64_t[]){0, 5};
+    check_fails(duplicates_run(&spec, NULL, tokenizer(), scratch("none")), "at least 1");
+}
+
+/* Rounds of the second length that an interrupted census left. */
+static int rounds_left(const char *dir) {
+    int n = 0;
+    char path[700];
+    for (;; n++) {
+        snprintf(path, sizeof path, "%s/length-6.round-%d.csv", dir, n);
+        if (!file_exists(path)) return n;
+    }
+}
+
+/* A census dies at a later and later place; what it left is taken up, with the same memory or with more. */
+static void interrupted(void **state) {
+    (void)state;
+    const char *dir = scratch("interrupted");
+    tokens_t *tokens;
+    corpus_begin(300, 0);
+    corpus_add_random(&corpus, 77, 60, 150, 3, "d");
+    for (int64_t i = 0; i < corpus.count; i++) corpus.token[i] += 1;
+    for (int64_t d = 0; d < corpus.documents; d++) corpus.token[corpus.first[d] + corpus.length[d]] = 0;
+    check_ok(corpus_write(&corpus, scratch("cut"), 2));
+    check_ok(tokens_open(scratch("cut"), &tokens));
+    duplicates_t spec = {.n = 3, .length = (int64_t[]){3, 6, 40}, .overlapping = 1, .top = 10, .memory = 1};
+    plain_duplicates(&corpus, &spec, &expected);
+    int64_t calls = 0, stopped = 0, resumed = 0;
+    for (int more = 1; more; calls += 1 + calls / 8) {
+        check_ok(dir_make(dir));
+        pid_t child = fork();
+        if (child == 0) {
+            die_at_sync = calls;
+            _exit(duplicates_run(&spec, tokens, tokenizer(), dir) == 0 ? 0 : 1);
+        }
+        int status;
+        waitpid(child, &status, 0);
+        more = !WIFEXITED(status) || WEXITSTATUS(status) == 9;
+        stopped += more;
+        resumed += rounds_left(dir) > 0;
+        spec.memory = calls % 3 == 0 ? 1 << 30 : 1;
+        check_ok(duplicates_run(&spec, tokens, tokenizer(), dir));
+        spec.memory = 1;
+        const char *what = plain_differs(&corpus, &expected, dir);
+        if (what) fail_msg("%s differs after an end at sync %lld", what, (long long)calls);
+        check_ok(dir_remove(dir));
+    }
+    assert_true(stopped > 20);
+    assert_true(resumed > 3);
+    tokens_close(tokens);
+}
+
 int main(int argc, char **argv) {
     if (par_init(&argc, &argv) != 0) return 1;
     log_init(LOG_WARN, 1, 0);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_corpora),
+        cmocka_unit_test(random_corpora), cmocka_unit_test(long_documents), cmocka_unit_test(empty_and_short_documents),
+        cmocka_unit_test(text_is_utf8),   cmocka_unit_test(bad_lengths),    cmocka_unit_test(interrupted),
     };
     int rc = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
     par_finalize();

@@ -75,8 +75,8 @@ int report_figures(const report_t *report);
 /* Writes report.html: one file, with figures, tables and a few probes as text. Needs all fields. */
 int report_page(const report_t *report);
 /* The census of several lengths: copies duplicates.csv and top.csv (index/duplicates.h) from its folder to dir, and
- * draws figures/census.{svg,pdf,png}, how many windows occur how often, and figures/census_share.*, how much of the text
- * lies in windows that occur so often or more; one curve a length, points in figures/census.csv. Needs dir and
+ * draws figures/census.{svg,pdf,png}, how many windows occur how often, and figures/census_share.*, how much of the
+ * text lies in windows that occur so often or more; one curve a length, points in figures/census.csv. Needs dir and
  * plots_dir. */
 int report_census(const report_t *report, const char *census_dir);
 /* Prints the share of each length that is duplicated to stdout. Needs name and dir. */
