@@ -191,10 +191,10 @@ static int merge(pass_t *p, portion_t *x) {
         if (i + AHEAD < x->total_received) dup_table_prefetch(&table, x->received[i + AHEAD].fingerprint);
         dup_entry_t *e = dup_table_find(&table, in->fingerprint);
         if (e->occurrences == 0) {
-            *e = *in;
+            *e = *in; // ranks come in order, and so do their documents: this is where it stands first
+            table.used++;
             continue;
         }
-        if (in->first < e->first) e->first = in->first;
         e->occurrences += in->occurrences;
         e->documents += in->documents;
         e->last = 1;
