@@ -92,7 +92,7 @@ cmp -s "$OUT" "$DIR/pair" || die "whole rows say something else"
 ranks 1 audit "$DIR/c.npy" "$DIR/w.npy"; expect 0
 npy "$DIR/t.npy" 2 2 1 2 3 4
 ranks 1 audit "$DIR/c.npy" "$DIR/t.npy"; expect 1 "not contexts and suffixes of the same probes"; one_error
-ranks 1 audit --suffix 3 "$DIR/c.npy" "$DIR/s.npy"; expect 1 "have 2 tokens"; one_error
+ranks 1 audit --suffix 3 "$DIR/c.npy" "$DIR/s.npy"; expect 1 "has 2 tokens"; one_error
 
 # A study: its members stand in the corpus, its controls do not.
 tiny "$DIR/study"
