@@ -17,6 +17,8 @@
 enum { PATH = 512 };
 static char folder[SHARED_FOLDER];
 static corpus_t corpus;
+static char held_out[8][CORPUS_NAME]; // ids of some
+static int64_t held_outs;
 static char *in_folder(char path[PATH], const char *name) {
     snprintf(path, PATH, "%s/%s", folder, name);
     return path;
@@ -37,6 +39,9 @@ static void make_corpora(void) {
     corpus_add(&corpus, "p", "planted", "planted/0/0", (int32_t[]){65536, 65537, 65538, 65539, 65540, 1, 2, 3}, 8);
     add_long(21, "long");
     if (par_rank() == 0) must(corpus_write(&corpus, in_folder(path, "controls"), 1));
+    for (int64_t d = 0; d < corpus.documents && held_outs < 8; d++)
+        if (corpus.name[d][0][0] == 'c' && corpus.length[d] >= 9)
+            memcpy(held_out[held_outs++], corpus.name[d][0], CORPUS_NAME);
     memset(&corpus, 0, sizeof corpus);
     corpus.vocab = 70000, corpus.end = 69999;
     corpus_add_random(&corpus, 4, 150, 150, 5, "m");
@@ -140,16 +145,14 @@ static void check_candidates(int64_t keep) {
     choice_free(&choice);
 }
 
-static void check_sample(int64_t length, int64_t per_bucket, int64_t memory) {
+static void print_sample(const sample_t *spec, const char *what) {
     char members[PATH], controls[PATH], dir[PATH], path[PATH], text[HASH_TEXT], name[128];
     static const char *const files[] = {"census.csv", "probes.csv", "probes.tokens"};
-    sample_t spec = {.length = length, .per_bucket = per_bucket, .seed = 3, .memory = memory};
     in_folder(dir, "sample");
-    int ok = probes_sample(&spec, in_folder(members, "members"), in_folder(controls, "controls"), dir) == 0;
+    int ok = probes_sample(spec, in_folder(members, "members"), in_folder(controls, "controls"), dir) == 0;
     probe_set_t set = {0};
     ok = ok && probes_read(dir, &set) == 0;
-    snprintf(name, sizeof name, "%lld probes of %lld tokens, %lld a bucket", (long long)set.n, (long long)length,
-             (long long)per_bucket);
+    snprintf(name, sizeof name, "%lld probes of %lld tokens, %s", (long long)set.n, (long long)spec->length, what);
     verdict(name, ok);
     for (int i = 0; i < 3; i++) {
         hash_t hash = {0, 0};
@@ -162,6 +165,48 @@ static void check_sample(int64_t length, int64_t per_bucket, int64_t memory) {
     par_barrier();
     if (par_rank() == 0) dir_remove(dir);
     par_barrier();
+}
+
+static void check_sample(int64_t length, int64_t per_bucket, int64_t memory) {
+    char what[64];
+    sample_t spec = {.length = length, .per_bucket = per_bucket, .seed = 3, .memory = memory};
+    snprintf(what, sizeof what, "%lld a bucket", (long long)per_bucket);
+    print_sample(&spec, what);
+}
+
+static void check_uniform(int64_t length, int64_t probes) {
+    sample_t spec = {.protocol = SAMPLE_UNIFORM, .length = length, .probes = probes, .seed = 3, .memory = 1 << 20};
+    print_sample(&spec, "uniform");
+}
+
+/* Rank 0: windows of 9 tokens by document and offset, of each document that has an id of its own; then of held-out
+ * ones, which have the same first ids with another letter. */
+static void write_places(const char *list) {
+    FILE *out = fopen(list, "w");
+    if (!out) abort();
+    fprintf(out, "doc_id,offset,length\n");
+    for (int64_t d = 0; d < corpus.documents; d++)
+        if (corpus.name[d][0][0] == 'm' && corpus.length[d] >= 9)
+            fprintf(out, "%s,%lld,9\n", corpus.name[d][0], (long long)((corpus.length[d] - 9) * (d % 5) / 4));
+    for (int64_t d = 0; d < held_outs; d++) fprintf(out, "%s,0,9\n", held_out[d]);
+    if (fclose(out) != 0) abort();
+}
+
+/* Lists of longer windows, of which the end is taken: by places, and by tokens. */
+static void check_lists(void) {
+    static const char tokens[] =
+        "tokens\n1 2 3 1 2 3 1\n1 1 1 1 1 1\n9 9 9 9 9 9 9\n0 65536 65537 65538 65539 65540 9\n";
+    char list[PATH];
+    sample_t spec = {
+        .protocol = SAMPLE_FILE, .length = 6, .suffix = 2, .path = {list, NULL}, .paths = 1, .seed = 3, .memory = 1};
+    in_folder(list, "places.csv");
+    if (par_rank() == 0) write_places(list);
+    par_barrier();
+    print_sample(&spec, "a list of places");
+    in_folder(list, "tokens.csv");
+    if (par_rank() == 0) must(file_write(list, tokens, strlen(tokens)));
+    par_barrier();
+    print_sample(&spec, "a list of tokens");
 }
 
 int main(int argc, char **argv) {
@@ -179,6 +224,10 @@ int main(int argc, char **argv) {
     check_sample(8, 1000, 1 << 30);
     check_sample(13, 2, 1 << 30);    // more candidates than ranks keep
     check_sample(150, 160, 1 << 30); // and so many overlap that the sampler must ask again
+    check_uniform(6, 3);
+    check_uniform(6, 700);
+    check_uniform(6, 1000000);
+    check_lists();
     shared_folder_remove(folder);
     par_finalize();
     return failures != 0;

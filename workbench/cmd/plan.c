@@ -263,16 +263,31 @@ static int plan_duplicates(plan_t *plan, hash_t ingest, hash_t *duplicates) {
     return plan->duplicates_dir ? 0 : -1;
 }
 
+/* How the probes are drawn. A list counts by its contents, not by its name. */
+static int add_sample(hasher_t *h, const study_t *study) {
+    const study_probe_t *probe = &study->probe;
+    hash_t content;
+    hasher_add_text(h, probe->protocol == SAMPLE_FILE ? "file" : probe->sample);
+    hasher_add_i64(h, study_window(study));
+    if (probe->protocol == SAMPLE_DUPLICATES) hasher_add_i64(h, probe->per_bucket);
+    if (probe->protocol == SAMPLE_UNIFORM) hasher_add_i64(h, probe->probes);
+    if (probe->protocol == SAMPLE_FILE) hasher_add_i64(h, probe->suffix);
+    for (int i = 0; i < probe->paths; i++) {
+        TRY(hash_on_rank0(compute_file, probe->path[i], &content));
+        add_hash(h, content);
+    }
+    return 0;
+}
+
 static int plan_census(plan_t *plan, hash_t ingest, hash_t *probes) {
     const study_t *study = plan->study;
     hasher_t *h = hasher_of("census", FORMAT_CENSUS);
     if (!h) return -1;
     add_hash(h, ingest);
     hasher_add_i64(h, study->run.seed);
-    hasher_add_text(h, study->probe.sample);
-    hasher_add_i64(h, study_window(study));
-    hasher_add_i64(h, study->probe.per_bucket);
+    int rc = add_sample(h, study);
     *probes = hasher_finish(h);
+    TRY(rc);
     plan->probes_dir = add_stage(plan, "census", "census and probes", NULL, *probes, stage_census, -1, -1, 0);
     return plan->probes_dir ? 0 : -1;
 }

@@ -55,13 +55,20 @@ static model_spec_t shape_of(const plan_t *plan, int32_t i) {
 }
 
 /* Probes of the study: their number once they are drawn, before that the most there can be, members and as many
- * controls in each of the 20 or so buckets that hold an integer below 1000. */
+ * controls: of a bucket in each of the 20 or so that hold an integer below 1000; of a list at least 4 bytes a row. */
 static double guess_probes(const plan_t *plan, int *is_exact) {
     probe_set_t set;
     *is_exact = 1;
     if (!plan->probes_dir) return 0;
     *is_exact = artifact_is_done(plan->probes_dir) && probes_read(plan->probes_dir, &set) == 0;
-    if (!*is_exact) return 2.0 * 20 * (double)plan->study->probe.per_bucket;
+    const study_probe_t *probe = &plan->study->probe;
+    if (!*is_exact) {
+        int64_t bytes = 0;
+        if (probe->protocol == SAMPLE_UNIFORM) return 2.0 * (double)probe->probes;
+        if (probe->protocol == SAMPLE_DUPLICATES) return 2.0 * 20 * (double)probe->per_bucket;
+        if (file_size(probe->path[0], &bytes) != 0) err_clear();
+        return 2.0 * (double)bytes / 4;
+    }
     double n = (double)set.n;
     probes_free(&set);
     return n;

@@ -64,8 +64,13 @@ int stage_census(const plan_t *plan, stage_t *stage) {
     char members[PATH_BYTES], controls[PATH_BYTES];
     join(members, plan->ingest_dir, "members");
     join(controls, plan->ingest_dir, "controls");
-    sample_t spec = {.length = study_window(study),
+    sample_t spec = {.protocol = study->probe.protocol,
+                     .length = study_window(study),
+                     .suffix = study->probe.suffix,
                      .per_bucket = study->probe.per_bucket,
+                     .probes = study->probe.probes,
+                     .path = {study->probe.path[0], study->probe.path[1]},
+                     .paths = study->probe.paths,
                      .seed = (uint64_t)study->run.seed,
                      .memory = study->run.memory};
     return probes_sample(&spec, members, controls, stage->dir);

@@ -2,6 +2,7 @@
 #include "cmd/study.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/num.h"
 #include <stdlib.h>
 #include <string.h>
@@ -90,10 +91,12 @@ static const opt_t TRAIN[] = {
 
 static const opt_t PROBE[] = {
     {"sample", OPT_TEXT, AT(study_probe_t, sample), "duplicates", 0, 0,
-     "duplicates: distinct windows by bucket floor(4 log2 c) of their count"},
+     "duplicates: distinct windows by bucket floor(4 log2 c) of their count; uniform: over all positions; file:PATH: "
+     "CSV with doc_id,offset or token ids, or file:CONTEXTS.npy,SUFFIXES.npy"},
     {"context", OPT_INTS, AT(study_probe_t, context), "32, 64, 128", 1, 1e6, "tokens of context before the suffix"},
     {"suffix", OPT_INT, AT(study_probe_t, suffix), "32", 1, 1e6, "tokens to be reproduced"},
-    {"per_bucket", OPT_INT, AT(study_probe_t, per_bucket), "200", 1, 1e9, "probes a bucket, at most"},
+    {"per_bucket", OPT_INT, AT(study_probe_t, per_bucket), "200", 1, 1e9, "duplicates: probes a bucket, at most"},
+    {"probes", OPT_INT, AT(study_probe_t, probes), "1000", 1, 1e9, "uniform: probes"},
     {"decode", OPT_TEXT, AT(study_probe_t, decode), "greedy", 0, 0, "greedy"},
     {"verify", OPT_TEXT, AT(study_probe_t, verify), "no", 0, 0,
      "bare or all: generate the suffixes of the bare model's or of all arms' probes as well, and compare the verdicts"},
@@ -228,11 +231,30 @@ static int load_memory(study_t *study, const char *name, study_memory_t *memory)
     return check_models(study, section, memory->models);
 }
 
+/* "file:PATH" or "file:PATH,PATH": the second comma and all behind it belong to the second path. */
+static int parse_paths(const char *text, study_probe_t *probe) {
+    size_t first = strcspn(text, ",");
+    probe->protocol = SAMPLE_FILE;
+    probe->paths = text[first] == ',' ? 2 : 1;
+    probe->path[0] = mem_printf("%.*s", (int)first, text);
+    probe->path[1] = mem_printf("%s", text[first] == ',' ? text + first + 1 + strspn(text + first + 1, " ") : "");
+    if (!probe->path[0] || !probe->path[1]) return -1;
+    for (int i = 0; i < probe->paths; i++)
+        if (!file_exists(probe->path[i])) return err_set("there is no file \"%s\"", probe->path[i]);
+    return 0;
+}
+
+static int parse_sample(ini_t *ini, study_probe_t *probe) {
+    const char *sample = probe->sample;
+    probe->protocol = strcmp(sample, "uniform") == 0 ? SAMPLE_UNIFORM : SAMPLE_DUPLICATES;
+    if (probe->protocol == SAMPLE_UNIFORM || strcmp(sample, "duplicates") == 0) return 0;
+    int rc = strncmp(sample, "file:", 5) == 0 ? parse_paths(sample + 5, probe)
+                                              : err_set("known: duplicates, uniform, file:PATH");
+    return rc == 0 ? 0 : err_context("%s: [probe] sample = %s", ini_where(ini, "probe", "sample"), sample);
+}
+
 static int check_probe(const study_t *study) {
     const study_probe_t *probe = &study->probe;
-    if (strcmp(probe->sample, "duplicates") != 0)
-        return err_set("%s: [probe] sample = %s: known: duplicates", ini_where(study->ini, "probe", "sample"),
-                       probe->sample);
     if (strcmp(probe->decode, "greedy") != 0)
         return err_set("%s: [probe] decode = %s: known: greedy", ini_where(study->ini, "probe", "decode"),
                        probe->decode);
@@ -278,6 +300,7 @@ static int load_sections(study_t *study) {
     TRY(parse_sequences(ini, &study->inject));
     TRY(load_census(study));
     TRY(opt_fill(PROBE, ROWS(PROBE), ini, "probe", &study->probe));
+    TRY(parse_sample(ini, &study->probe));
 
     const char *const *names;
     study->n_models = ini_named_sections(ini, "model", &names);
@@ -305,6 +328,7 @@ int study_load(const char *path, char *const *overrides, int32_t n_overrides, st
 }
 
 void study_free(study_t *study) {
+    for (int i = 0; i < 2; i++) mem_free(study->probe.path[i]);
     ini_free(study->ini);
     study->ini = NULL;
 }

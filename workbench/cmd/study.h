@@ -3,6 +3,7 @@
 #ifndef MEMPROBE_STUDY_H
 #define MEMPROBE_STUDY_H
 #include "base/ini.h"
+#include "index/probes.h"
 #include "model/spec.h"
 #include <stdio.h>
 
@@ -49,8 +50,11 @@ typedef struct {
 typedef struct {
     const char *sample, *decode, *verify;
     opt_ints_t context;
-    int64_t suffix, per_bucket, batch_tokens;
+    int64_t suffix, per_bucket, probes, batch_tokens;
     double alpha;
+    sample_protocol_t protocol; // from sample
+    char *path[2];              // of file:PATH, or file:CONTEXTS.npy,SUFFIXES.npy
+    int paths;
 } study_probe_t;
 
 typedef struct {

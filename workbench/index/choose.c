@@ -20,7 +20,7 @@ struct candidates {
     list_t *list; // (classes)
 };
 
-/* Fingerprints differ, so this is a total order of the windows of a class. */
+/* Fingerprints, or the keys of places, differ, so this is a total order of the windows of a class. */
 static int order(const candidate_t *a, const candidate_t *b) {
     if (a->class != b->class) return a->class < b->class ? -1 : 1;
     if (a->key != b->key) return a->key < b->key ? -1 : 1;
@@ -83,11 +83,10 @@ static void sift_down(candidate_t *heap, int64_t n) {
     }
 }
 
-int candidates_add(candidates_t *c, int64_t class, const census_window_t *window) {
+static int add(candidates_t *c, int64_t class, uint64_t key, const census_window_t *window) {
     assert(class >= 0 && class < c->classes);
     list_t *list = &c->list[class];
-    hash_t f = window->fingerprint;
-    candidate_t candidate = {class, hash_mix(hash_mix(f.hi ^ c->salt) + f.lo), *window};
+    candidate_t candidate = {class, key, *window};
     if (list->n == c->keep) {
         list->dropped = 1;
         if (order(&candidate, &list->heap[0]) > 0) return 0;
@@ -99,6 +98,15 @@ int candidates_add(candidates_t *c, int64_t class, const census_window_t *window
     list->heap[list->n] = candidate;
     sift_up(list->heap, list->n++);
     return 0;
+}
+
+int candidates_add(candidates_t *c, int64_t class, const census_window_t *window) {
+    hash_t f = window->fingerprint;
+    return add(c, class, hash_mix(hash_mix(f.hi ^ c->salt) + f.lo), window);
+}
+
+int candidates_add_place(candidates_t *c, int64_t class, const census_window_t *window) {
+    return add(c, class, hash_mix(hash_mix((uint64_t)window->first) ^ c->salt), window); // a bijection
 }
 
 /* This rank's candidates in one array, and those that end a list from which others were dropped. */

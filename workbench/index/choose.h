@@ -21,6 +21,8 @@ typedef struct candidates candidates_t;
 int candidates_create(int64_t classes, int64_t keep, uint64_t seed, candidates_t **candidates);
 void candidates_free(candidates_t *candidates);
 int candidates_add(candidates_t *candidates, int64_t class, const census_window_t *window); // local
+/* The same for a place: its key is a hash of where it stands first, so equal windows in two places are two. */
+int candidates_add_place(candidates_t *candidates, int64_t class, const census_window_t *window); // local
 
 typedef struct {
     int64_t classes;

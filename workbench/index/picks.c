@@ -1,4 +1,5 @@
 /* Lists of picked windows: what both halves of the sampler do with them. See sampler.h. */
+#include "base/err.h"
 #include "base/mem.h"
 #include "index/recount.h"
 #include "index/sampler.h"
@@ -30,5 +31,29 @@ int picks_fetch(tokens_t *corpus, int64_t length, picks_t *picks) {
     for (int64_t i = 0; i < picks->n && rc == 0; i++) position[i] = picks->pick[i].candidate.window.first;
     if (rc == 0) rc = recount_fetch(corpus, length, position, picks->n, &picks->tokens);
     mem_free(position);
+    return rc;
+}
+
+int picks_count(tokens_t *corpus, int64_t length, picks_t *picks, int *moved) {
+    int64_t n = picks->n;
+    hash_t *fingerprint = mem_new(n, sizeof *fingerprint, "counts of a sample");
+    int64_t *counts = mem_new(2 * n, sizeof *counts, "counts of a sample");
+    int rc = par_agree(fingerprint && counts ? 0 : -1);
+    if (rc == 0) {
+        for (int64_t i = 0; i < n; i++) fingerprint[i] = picks->pick[i].candidate.window.fingerprint;
+        rc = recount_windows(corpus, length, fingerprint, picks->tokens, n, counts, counts + n);
+    }
+    for (int64_t i = 0; i < n && rc == 0; i++) {
+        if (counts[i] == 0) // the same on all ranks
+            rc = err_set("a window that the census counted is not found again: the corpus changed while it was read");
+        if (rc != 0) break;
+        picks->pick[i].duplicates = counts[i];
+        picks->pick[i].documents = counts[n + i];
+        int32_t bucket = census_bucket(counts[i]);
+        *moved |= bucket != picks->pick[i].bucket;
+        picks->pick[i].bucket = bucket;
+    }
+    mem_free(fingerprint);
+    mem_free(counts);
     return rc;
 }

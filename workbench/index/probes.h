@@ -5,6 +5,15 @@
  * over. So the sample is the same for any number of ranks and grows as a superset with per_bucket. Counts of the
  * sampled windows are then made again by comparing tokens: no fingerprint collision can reach a result.
  *
+ * "uniform" protocol: `probes` windows uniform over the positions of the members, by a seeded hash order of positions;
+ * overlapping ones too, and what stands often is drawn often. Superset and ranks as above.
+ *
+ * "file" protocol: the windows of a list, in its order: a CSV table with doc_id and offset (and length, if it likes),
+ * or with token ids as token_rows.h reads them, or NumPy arrays. Of longer ones the last `length` tokens are taken.
+ * What occurs in the members is a member, whatever document it was listed from. If there are others, they are the
+ * controls: bucket by bucket of the members in turn, doc_id file/ROW where no document holds them; else controls are
+ * drawn.
+ *
  * Controls: for every member a window of the same source from the control corpus (as far as there are any), with the
  * member's bucket, is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken.
  *
@@ -34,8 +43,16 @@ typedef struct {
     void *hidden;
 } probe_set_t;
 
+typedef enum { SAMPLE_DUPLICATES, SAMPLE_UNIFORM, SAMPLE_FILE } sample_protocol_t;
+
 typedef struct {
-    int64_t length, per_bucket;
+    sample_protocol_t protocol;
+    int64_t length;     // of the windows
+    int64_t suffix;     // tokens of it that are the suffix; for a list that says its own
+    int64_t per_bucket; // SAMPLE_DUPLICATES
+    int64_t probes;     // SAMPLE_UNIFORM
+    char *path[2];      // SAMPLE_FILE: one file, or contexts and suffixes
+    int paths;
     uint64_t seed;
     int64_t memory; // bytes a rank, as in census_run
 } sample_t;

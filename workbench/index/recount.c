@@ -62,7 +62,7 @@ typedef struct {
     const int32_t *tokens;
     uint64_t mask;
     int64_t *slot; // window index + 1; 0: free
-    int64_t *occurrences, *documents;
+    int64_t *occurrences, *documents, *first;
     int64_t *last;    // (n) position of the last one counted
     int64_t distance; // that two counted ones must have at least
 } recount_t;
@@ -77,7 +77,7 @@ static int recount_run(void *user, const windows_run_t *run) {
             if (r->fingerprint[w].lo != f.lo || r->fingerprint[w].hi != f.hi) continue;
             if (memcmp(r->tokens + w * r->length, run->token + i, bytes) != 0) continue;
             if (run->position + i - r->last[w] < r->distance) continue;
-            r->occurrences[w]++;
+            if (r->occurrences[w]++ == 0 && r->first) r->first[w] = run->position + i; // positions ascend
             r->documents[w] += r->last[w] < run->document_first;
             r->last[w] = run->position + i;
         }
@@ -103,6 +103,7 @@ static int enter_windows(recount_t *r, int64_t n) {
 }
 
 static int recount(tokens_t *corpus, recount_t *r, int64_t n) {
+    for (int64_t w = 0; w < n && r->first; w++) r->first[w] = INT64_MAX;
     memset(r->occurrences, 0, (size_t)n * sizeof *r->occurrences);
     memset(r->documents, 0, (size_t)n * sizeof *r->documents);
     int rc = enter_windows(r, n);
@@ -112,17 +113,24 @@ static int recount(tokens_t *corpus, recount_t *r, int64_t n) {
     TRY(par_agree(rc));
     par_sum_i64(r->occurrences, n);
     par_sum_i64(r->documents, n);
+    if (r->first) par_min_i64(r->first, n);
     return 0;
 }
 
 int recount_windows(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
                     int64_t *occurrences, int64_t *documents) {
-    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL, 1};
+    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL, NULL, 1};
+    return recount(corpus, &r, n);
+}
+
+int recount_located(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
+                    int64_t *occurrences, int64_t *documents, int64_t *first) {
+    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, first, NULL, 1};
     return recount(corpus, &r, n);
 }
 
 int recount_disjoint(tokens_t *corpus, int64_t length, const hash_t *fingerprint, const int32_t *tokens, int64_t n,
                      int64_t *occurrences, int64_t *documents) {
-    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL, length};
+    recount_t r = {length, fingerprint, tokens, 0, NULL, occurrences, documents, NULL, NULL, length};
     return recount(corpus, &r, n);
 }

@@ -133,8 +133,8 @@ static int take_sources(const sample_t *spec, const choice_t *choice, const uint
     for (int64_t source = 0; source < sources->n && rc == 0; source++) {
         rc = choice_take(choice, source, spec->length, sources->need[source], barred, taken, &n);
         for (int64_t i = 0; i < n && rc == 0; i++)
-            control->pick[control->n++] =
-                (pick_t){choice->candidate[taken[i]], 0, source, 0, 0, serve[served + i].bucket};
+            control->pick[control->n++] = (pick_t){
+                .candidate = choice->candidate[taken[i]], .source = source, .bucket = serve[served + i].bucket};
         served += sources->need[source];
     }
     mem_free(serve);

@@ -1,7 +1,6 @@
 /* Member windows by duplicate bucket, counted exactly. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "index/recount.h"
 #include "index/sampler.h"
 #include "par/par.h"
 
@@ -33,7 +32,7 @@ static int take_buckets(const sample_t *spec, const choice_t *choice, picks_t *p
         rc = choice_take(choice, bucket, spec->length, spec->per_bucket, NULL, taken, &n);
         if (rc == 0) rc = mem_grow(&picks->pick, &capacity, picks->n + n, sizeof *picks->pick, "sample of windows");
         for (int64_t i = 0; i < n && rc == 0; i++)
-            picks->pick[picks->n++] = (pick_t){choice->candidate[taken[i]], i, 0, 0, 0, bucket};
+            picks->pick[picks->n++] = (pick_t){.candidate = choice->candidate[taken[i]], .place = i, .bucket = bucket};
     }
     mem_free(taken);
     if (rc != 0) {
@@ -43,30 +42,9 @@ static int take_buckets(const sample_t *spec, const choice_t *choice, picks_t *p
     return rc;
 }
 
-/* Collective. Counts by tokens; where they differ from the census (a collision of fingerprints), they win. *moved: 1
- * when this changed a bucket. */
-static int count_picks(tokens_t *corpus, int64_t length, picks_t *picks, int *moved) {
-    int64_t n = picks->n;
-    hash_t *fingerprint = mem_new(n, sizeof *fingerprint, "counts of a sample");
-    int64_t *counts = mem_new(2 * n, sizeof *counts, "counts of a sample");
-    int rc = par_agree(fingerprint && counts ? 0 : -1);
-    if (rc == 0) {
-        for (int64_t i = 0; i < n; i++) fingerprint[i] = picks->pick[i].candidate.window.fingerprint;
-        rc = recount_windows(corpus, length, fingerprint, picks->tokens, n, counts, counts + n);
-    }
-    for (int64_t i = 0; i < n && rc == 0; i++) {
-        if (counts[i] == 0) // the same on all ranks
-            rc = err_set("a window that the census counted is not found again: the corpus changed while it was read");
-        if (rc != 0) break;
-        picks->pick[i].duplicates = counts[i];
-        picks->pick[i].documents = counts[n + i];
-        int32_t bucket = census_bucket(counts[i]);
-        *moved |= bucket != picks->pick[i].bucket;
-        picks->pick[i].bucket = bucket;
-    }
-    mem_free(fingerprint);
-    mem_free(counts);
-    return rc;
+int sample_no_windows(const sample_t *spec) {
+    return err_set("no document of the corpus holds a window of %lld tokens: ask for a shorter context or suffix",
+                   (long long)spec->length);
 }
 
 int sample_members(const sample_t *spec, tokens_t *members, census_t *census, picks_t *picks) {
@@ -78,12 +56,10 @@ int sample_members(const sample_t *spec, tokens_t *members, census_t *census, pi
         choice_free(&choice);
         TRY(par_agree(rc < 0 ? -1 : 0)); // all ranks saw the same choice, but one may have had no memory
     }
-    if (census->windows == 0)
-        return err_set("no document of the corpus holds a window of %lld tokens: ask for a shorter context or suffix",
-                       (long long)spec->length);
+    if (census->windows == 0) return sample_no_windows(spec);
     int moved = 0;
     TRY(picks_fetch(members, spec->length, picks));
-    TRY(count_picks(members, spec->length, picks, &moved));
+    TRY(picks_count(members, spec->length, picks, &moved));
     if (!moved) return 0;
     picks_sort(picks);
     return picks_fetch(members, spec->length, picks);

@@ -10,7 +10,8 @@
 
 typedef struct {
     candidate_t candidate;
-    int64_t place;                 // members: the how-manieth of its bucket, from 0
+    int64_t place;                 // members: the how-manieth of its bucket, or of the sample, from 0
+    int64_t row;                   // of a list: its place there
     int64_t source;                // index of its source among the sampler's
     int64_t duplicates, documents; // exact
     int32_t bucket;
@@ -26,8 +27,18 @@ void picks_sort(picks_t *picks); // by bucket, then hash order; tokens stay wher
 /* Collective: (re)reads the tokens of all picks, in their present order. */
 int picks_fetch(tokens_t *corpus, int64_t length, picks_t *picks);
 
+/* Collective. Counts by tokens; where they differ from the census (a collision of fingerprints), they win. *moved: 1
+ * when this changed a bucket. */
+int picks_count(tokens_t *corpus, int64_t length, picks_t *picks, int *moved);
+
 /* Collective. Members by bucket, then hash order; the census that they were drawn from. */
 int sample_members(const sample_t *spec, tokens_t *members, census_t *census, picks_t *picks);
+int sample_no_windows(const sample_t *spec); // -1 with the message for a corpus without any
+/* Collective. Members uniform over positions; in the same order. */
+int sample_uniform(const sample_t *spec, tokens_t *members, picks_t *picks);
+/* Collective. The rows of a list that occur in the members, and the others, both in the order of the list. A window of
+ * the others that is in no document has the position -1. */
+int sample_file(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *other);
 /* Collective. Controls for the members of each source, in the same order. *short_of: members that got none. */
 int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *control,
                     int64_t *short_of);

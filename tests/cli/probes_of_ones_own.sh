@@ -1,0 +1,48 @@
+#!/bin/bash
+# The other ways to draw probes: uniform over positions, and a list of one's own. The whole study runs on them; a list is
+# known by its contents; errors name the key and the row.
+. "$ROOT/tests/cli/helpers/lib.sh"
+tiny "$DIR/study"
+config=$DIR/study/config.ini
+run() { ranks 1 "$1" --quiet --no-progress --set "probe.sample=$2" "${@:3}" "$config"; }
+probes() { ls -td "$DIR"/study/cache/census-* | head -n 1; }
+
+run report uniform --set probe.probes=50
+expect 0
+few=$(probes)
+[ "$(grep -c ',1$' "$few/probes.csv")" = 50 ] || die "not 50 members"
+[ -s "$few/census.csv" ] || die "no census"
+cp "$DIR/study/results/tiny/rates.csv" "$DIR/rates"
+awk -F, 'NR > 1 { n[$3 "," $1 "," $4] += $9 } END { for (k in n) if (n[k] != 50) exit 1 }' "$DIR/rates" ||
+    die "the buckets of a model, arm and context do not hold the 50 members"
+run census uniform --set probe.probes=80
+expect 0
+[ "$(probes)" != "$few" ] || die "the number of probes does not count"
+cut -d, -f3,5,10 "$few/probes.csv" | sort >"$DIR/few"
+cut -d, -f3,5,10 "$(probes)/probes.csv" | sort >"$DIR/many"
+[ -z "$(comm -23 "$DIR/few" "$DIR/many")" ] || die "80 do not hold the 50"
+
+# Those 50 as a list: the same probes, the same rates; a copy of the list elsewhere changes nothing.
+cp "$few/probes.csv" "$DIR/list.csv"
+run report "file:$DIR/list.csv"
+expect 0
+listed=$(probes)
+cut -d, -f3- "$few/probes.csv" >"$DIR/expected"
+cut -d, -f3- "$listed/probes.csv" | cmp -s - "$DIR/expected" || die "the list gives other probes"
+cmp -s "$few/probes.tokens" "$listed/probes.tokens" || die "the list gives other tokens"
+mv "$DIR/list.csv" "$DIR/moved.csv"
+run plan "file:$DIR/moved.csv"
+expect 0
+grep -q "^census and probes *done" "$OUT" || die "a list that was moved is another"
+sed -i 2d "$DIR/moved.csv"
+run plan "file:$DIR/moved.csv"
+grep -q "^census and probes *run" "$OUT" || die "a list that was changed is the same"
+
+# Errors.
+run plan "file:$DIR/nowhere.csv"; expect 1 "[probe] sample" "there is no file"; one_error
+run plan random; expect 1 "known: duplicates, uniform, file:PATH"; one_error
+printf 'doc_id,offset\nnobody,0\n' >"$DIR/bad.csv"
+run census "file:$DIR/bad.csv"; expect 1 "bad.csv: row 1" "no document \"nobody\""; one_error
+printf 'tokens\n1 2 3\n' >"$DIR/bad.csv"
+run census "file:$DIR/bad.csv"; expect 1 "probe 0 has 3 tokens"; one_error
+run plan "file:$DIR/bad.csv,$DIR/none.npy"; expect 1 "there is no file \"$DIR/none.npy\""; one_error
