@@ -14,7 +14,7 @@
 /* Raised when a stage writes other bytes than before for the same settings: old artifacts then no longer count. */
 enum {
     FORMAT_TOKENIZER = 1,
-    FORMAT_INGEST = 3,
+    FORMAT_INGEST = 4,
     FORMAT_CENSUS = 1,
     FORMAT_DUPLICATES = 1,
     FORMAT_TRAIN = 1,

@@ -7,7 +7,7 @@
 #include <string.h>
 
 static int damaged(const char *path, const char *what) {
-    return err_set("%s: %s: the document table is damaged; ingest the corpus again", path, what);
+    return err_set("%s: %s: the document table is damaged; remove its folder ingest-* and run again", path, what);
 }
 
 static int check_head(const char *path, const uint8_t *file, size_t bytes) {
@@ -16,7 +16,8 @@ static int check_head(const char *path, const uint8_t *file, size_t bytes) {
     }
     uint32_t version = bytes_get_u32(file + DOCTABLE_MAGIC_BYTES);
     if (version == DOCTABLE_VERSION) return 0;
-    return err_set("%s: document table of version %u, but this memprobe reads version %d; ingest the corpus again",
+    return err_set("%s: document table of version %u, but this memprobe reads version %d; remove its folder ingest-* "
+                   "and run again",
                    path, version, DOCTABLE_VERSION);
 }
 

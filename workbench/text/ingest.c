@@ -81,12 +81,12 @@ static void counts_free(ingest_counts_t *counts) {
 
 static int counts_write(const char *path, const ingest_parts_t *parts, const ingest_counts_t *counts) {
     csv_out_t *out;
-    TRY(csv_open(path, "part,members,held_out", &out));
+    TRY(csv_open(path, "part,members,held_out,check", &out));
     for (int64_t i = 0; i < parts->n; i++) {
         csv_i64(out, i);
         csv_i64(out, counts->members[i]);
         csv_i64(out, counts->held[i]);
-        csv_end(out);
+        ingest_row_end(out, (int64_t[]){i, counts->members[i], counts->held[i]}, 3);
     }
     return csv_commit(out);
 }
@@ -94,12 +94,11 @@ static int counts_write(const char *path, const ingest_parts_t *parts, const ing
 /* On rank 0: what an earlier run of the same work counted. 1 when it is there and whole. */
 static int counts_read(const char *path, const ingest_parts_t *parts, ingest_counts_t *counts) {
     csv_t table = {0};
-    int fits = file_exists(path) && csv_read(path, &table) == 0 && table.columns == 3 && table.rows == parts->n;
+    int fits = file_exists(path) && csv_read(path, &table) == 0 && table.columns == 4 && table.rows == parts->n;
     for (int64_t i = 0; fits && i < parts->n; i++) {
-        int64_t part;
-        fits = num_parse_i64(csv_at(&table, i, 0), &part) == 0 && part == i &&
-               num_parse_i64(csv_at(&table, i, 1), &counts->members[i]) == 0 && counts->members[i] >= 0 &&
-               num_parse_i64(csv_at(&table, i, 2), &counts->held[i]) == 0 && counts->held[i] >= 0;
+        fits = num_parse_i64(csv_at(&table, i, 1), &counts->members[i]) == 0 &&
+               num_parse_i64(csv_at(&table, i, 2), &counts->held[i]) == 0 &&
+               ingest_row_holds(&table, i, (int64_t[]){i, counts->members[i], counts->held[i]}, 3);
     }
     csv_free(&table);
     err_clear();

@@ -16,8 +16,8 @@
  * and what the ways over the inputs before it found is kept beside them:
  *
  *     dir/key          what the work was begun with
- *     dir/inputs.csv   name,format,bytes,size: unpacked sizes of compressed files, where there are any
- *     dir/counts.csv   part,members,held_out: documents, where sequences are planted
+ *     dir/inputs.csv   name,format,bytes,size,check: unpacked sizes of compressed files, where there are any
+ *     dir/counts.csv   part,members,held_out,check: documents, where sequences are planted
  *
  * The bytes of dir do not depend on the number of ranks or of interruptions. */
 #ifndef MEMPROBE_INGEST_H

@@ -48,21 +48,30 @@ static int64_t count_unmeasured(const inputs_t *inputs) {
     return n;
 }
 
-static int is_number(const char *text, int64_t value) {
-    char number[NUM_TEXT];
-    snprintf(number, sizeof number, "%" PRId64, value);
-    return strcmp(text, number) == 0;
+static char *row_check(char text[HASH_TEXT], const int64_t *numbers, int n) {
+    return hash_print(text, hash_bytes(numbers, (size_t)n * sizeof *numbers, 0));
+}
+
+void ingest_row_end(csv_out_t *out, const int64_t *numbers, int n) {
+    char text[HASH_TEXT];
+    csv_text(out, row_check(text, numbers, n));
+    csv_end(out);
+}
+
+int ingest_row_holds(const csv_t *table, int64_t row, const int64_t *numbers, int n) {
+    char text[HASH_TEXT];
+    return strcmp(csv_at(table, row, table->columns - 1), row_check(text, numbers, n)) == 0;
 }
 
 /* On rank 0: sizes that an earlier run of the same work wrote down. None of use: left unmeasured. */
 static void sizes_read(const char *path, inputs_t *inputs) {
     csv_t table = {0};
-    int fits = file_exists(path) && csv_read(path, &table) == 0 && table.columns == 4 && table.rows == inputs->count;
+    int fits = file_exists(path) && csv_read(path, &table) == 0 && table.columns == 5 && table.rows == inputs->count;
     for (int64_t i = 0; fits && i < inputs->count; i++) {
         input_t *input = &inputs->input[i];
         int64_t size = -1;
-        fits = strcmp(csv_at(&table, i, 0), input->name) == 0 && is_number(csv_at(&table, i, 2), input->bytes) &&
-               num_parse_i64(csv_at(&table, i, 3), &size) == 0 && size >= 0;
+        fits = strcmp(csv_at(&table, i, 0), input->name) == 0 && num_parse_i64(csv_at(&table, i, 3), &size) == 0 &&
+               size >= 0 && ingest_row_holds(&table, i, (int64_t[]){i, input->bytes, size}, 3);
         if (fits && input->size < 0) input->size = size;
     }
     csv_free(&table);
@@ -71,13 +80,13 @@ static void sizes_read(const char *path, inputs_t *inputs) {
 
 static int sizes_write(const char *path, const inputs_t *inputs) {
     csv_out_t *out;
-    TRY(csv_open(path, "name,format,bytes,size", &out));
+    TRY(csv_open(path, "name,format,bytes,size,check", &out));
     for (int64_t i = 0; i < inputs->count; i++) {
         csv_text(out, inputs->input[i].name);
         csv_text(out, inputs->input[i].format->name);
         csv_i64(out, inputs->input[i].bytes);
         csv_i64(out, inputs->input[i].size);
-        csv_end(out);
+        ingest_row_end(out, (int64_t[]){i, inputs->input[i].bytes, inputs->input[i].size}, 3);
     }
     return csv_commit(out);
 }

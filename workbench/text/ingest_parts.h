@@ -2,6 +2,7 @@
  * documents, progress over all ranks. Private to text/ingest*.c. */
 #ifndef MEMPROBE_INGEST_PARTS_H
 #define MEMPROBE_INGEST_PARTS_H
+#include "base/csv.h"
 #include "base/log.h"
 #include "par/par.h"
 #include "text/documents.h"
@@ -22,6 +23,11 @@ int ingest_parts_create(const ingest_t *spec, const char *dir, ingest_parts_t *p
 void ingest_parts_free(ingest_parts_t *parts);                               // accepts a zeroed one
 const input_t *ingest_part_input(const ingest_parts_t *parts, int64_t part); // the one in which it begins
 int64_t ingest_part_bytes(const ingest_parts_t *parts, int64_t part);
+
+/* What an interrupted run noted for the next is rows of numbers, each with a hash of them at its end: a changed digit
+ * would cut or plant otherwise than the shards that are there already. */
+void ingest_row_end(csv_out_t *out, const int64_t *numbers, int n);                   // writes the hash, ends the row
+int ingest_row_holds(const csv_t *table, int64_t row, const int64_t *numbers, int n); // 1 when its hash fits
 
 /* Progress in bytes over all ranks; shown by rank 0. Create and free are collective, the others local. */
 typedef struct {

@@ -154,20 +154,22 @@ int seek_frame_decode(const char *path, const uint8_t *file, const seek_table_t 
     const uint8_t *packed = file + f.offset;
     uint32_t checksum = 0;
     if (XXH3_64bits(packed, f.packed) != f.fingerprint) {
-        return err_set("%s: frame %lld (at byte %lld) is damaged; make the file again", path, (long long)i,
-                       (long long)f.offset);
+        return err_set("%s: frame %lld (at byte %lld) is damaged; remove its folder ingest-* and run again", path,
+                       (long long)i, (long long)f.offset);
     }
     if (!frame_checksum(packed, f.packed, &checksum) || checksum != f.checksum) {
         return err_set("%s: frame %lld (at byte %lld) does not carry the checksum of the seek table; "
-                       "make the file again",
+                       "remove its folder ingest-* and run again",
                        path, (long long)i, (long long)f.offset);
     }
     size_t got = ZSTD_decompressDCtx(decoder, content, f.content, packed, f.packed);
     if (ZSTD_isError(got)) {
-        return err_set("%s: frame %lld (at byte %lld) does not decode (zstd: %s); make the file again", path,
-                       (long long)i, (long long)f.offset, ZSTD_getErrorName(got));
+        return err_set(
+            "%s: frame %lld (at byte %lld) does not decode (zstd: %s); remove its folder ingest-* and run again", path,
+            (long long)i, (long long)f.offset, ZSTD_getErrorName(got));
     }
     if (got == f.content) return 0;
-    return err_set("%s: frame %lld (at byte %lld) decodes to another size than was written; make the file again", path,
-                   (long long)i, (long long)f.offset);
+    return err_set("%s: frame %lld (at byte %lld) decodes to another size than was written; remove its folder ingest-* "
+                   "and run again",
+                   path, (long long)i, (long long)f.offset);
 }

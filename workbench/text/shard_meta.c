@@ -76,19 +76,19 @@ static int parse_values(const json_t *root, shard_meta_t *m) {
 static int parse_object(const char *path, const json_t *root, const char *text, size_t bytes, shard_meta_t *meta) {
     const char *format = json_string_value(json_object_get(root, "format"));
     if (format == NULL || strcmp(format, "memprobe-shard") != 0) {
-        return err_set("%s: not the description of a token shard; ingest the corpus again", path);
+        return err_set("%s: not the description of a token shard; remove its folder ingest-* and run again", path);
     }
     json_int_t version = json_integer_value(json_object_get(root, "version"));
     if (version != SHARD_VERSION) {
         return err_set("%s: token shard of format version %lld, but this memprobe reads version %d; "
-                       "ingest the corpus again",
+                       "remove its folder ingest-* and run again",
                        path, (long long)version, SHARD_VERSION);
     }
     char *again = NULL;
     int same = parse_values(root, meta) == 0 && shard_meta_render(meta, &again) == 0 && strlen(again) == bytes &&
                memcmp(again, text, bytes) == 0;
     mem_free(again);
-    return same ? 0 : err_set("%s: the file is damaged or was edited; ingest the corpus again", path);
+    return same ? 0 : err_set("%s: the file is damaged or was edited; remove its folder ingest-* and run again", path);
 }
 
 int shard_meta_parse(const char *path, const char *text, size_t bytes, shard_meta_t *meta) {
@@ -96,7 +96,8 @@ int shard_meta_parse(const char *path, const char *text, size_t bytes, shard_met
     *meta = (shard_meta_t){0};
     json_t *root = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
     if (root == NULL) {
-        return err_set("%s: the file is damaged (line %d: %s); ingest the corpus again", path, error.line, error.text);
+        return err_set("%s: the file is damaged (line %d: %s); remove its folder ingest-* and run again", path,
+                       error.line, error.text);
     }
     int rc = parse_object(path, root, text, bytes, meta);
     json_decref(root);

@@ -48,13 +48,15 @@ struct tokens {
 static int size_check(const char *path, int64_t size, int64_t expected) {
     if (size == expected) return 0;
     return err_set("%s: %lld bytes where its shard had %lld: the file is cut short or was replaced; "
-                   "ingest the corpus again",
+                   "remove its folder ingest-* and run again",
                    path, (long long)size, (long long)expected);
 }
 
 static int present_check(const char *path) {
     if (file_exists(path)) return 0;
-    return err_set("%s: missing, but its shard is listed in the shards.csv beside it; ingest the corpus again", path);
+    return err_set(
+        "%s: missing, but its shard is listed in the shards.csv beside it; remove its folder ingest-* and run again",
+        path);
 }
 
 static int open_meta(const char *dir, const char *name, shard_t *s) {
@@ -78,8 +80,9 @@ static int frames_check(const shard_t *s) {
         left -= content;
     }
     if (left == 0) return 0;
-    return err_set("%s: its seek table does not hold the %lld tokens of the shard; ingest the corpus again", s->path,
-                   (long long)s->meta.tokens);
+    return err_set(
+        "%s: its seek table does not hold the %lld tokens of the shard; remove its folder ingest-* and run again",
+        s->path, (long long)s->meta.tokens);
 }
 
 static int open_file(const char *dir, const char *name, shard_t *s) {
@@ -90,7 +93,7 @@ static int open_file(const char *dir, const char *name, shard_t *s) {
     TRY(size_check(s->path, (int64_t)s->file.size, s->meta.token_bytes));
     size_t tail = (size_t)s->meta.table_bytes;
     if (hash_compare(hash_bytes(s->file.data + s->file.size - tail, tail, 0), s->meta.table_hash) != 0) {
-        return err_set("%s: its seek table is damaged; ingest the corpus again", s->path);
+        return err_set("%s: its seek table is damaged; remove its folder ingest-* and run again", s->path);
     }
     TRY(seek_table_parse(s->path, s->file.data, s->file.size, &s->table));
     return frames_check(s);
@@ -102,12 +105,12 @@ static int map_docs(const char *path, shard_t *s) {
     const file_map_t *file = &s->docs_file;
     TRY(size_check(path, (int64_t)file->size, s->meta.docs_bytes));
     if (hash_compare(hash_bytes(file->data, file->size, 0), s->meta.docs_hash) != 0) {
-        return err_set("%s: the document table is damaged; ingest the corpus again", path);
+        return err_set("%s: the document table is damaged; remove its folder ingest-* and run again", path);
     }
     TRY(doctable_parse(path, file->data, file->size, &s->docs));
     if (s->docs.documents == s->meta.documents && s->docs.tokens == s->meta.tokens) return 0;
     return err_set("%s: a table of %lld documents and %lld tokens where the shard has %lld and %lld; "
-                   "ingest the corpus again",
+                   "remove its folder ingest-* and run again",
                    path, (long long)s->docs.documents, (long long)s->docs.tokens, (long long)s->meta.documents,
                    (long long)s->meta.tokens);
 }
@@ -130,8 +133,8 @@ static int join_shards(tokens_t *t) {
     for (int64_t i = 0; i < t->shards; i++) {
         shard_t *s = &t->shard[i];
         if (s->meta.vocab != t->shard[0].meta.vocab || s->meta.end != t->shard[0].meta.end) {
-            return err_set("%s: another vocabulary or end token than %s has; ingest the corpus again", s->path,
-                           t->shard[0].path);
+            return err_set("%s: another vocabulary or end token than %s has; remove its folder ingest-* and run again",
+                           s->path, t->shard[0].path);
         }
         s->first = t->count;
         s->document = t->documents;
@@ -150,7 +153,7 @@ static int seal_check(const char *dir, const shard_list_t *list) {
     size_t bytes = strlen(shard_list_seal(list, seal));
     if (rc == 0 && (map.size != bytes + 1 || memcmp(map.data, seal, bytes) != 0 || map.data[bytes] != '\n')) {
         rc = err_set("%s: not the seal of the shards.csv beside it: one of them is damaged or was replaced; "
-                     "ingest the corpus again",
+                     "remove its folder ingest-* and run again",
                      path);
     }
     file_unmap(&map);
@@ -169,7 +172,7 @@ static int list_check(const char *dir, const char *path, const csv_t *rows, cons
     if (rc == 0) rc = file_map(path, &map);
     if (rc == 0 && (map.size != (size_t)list.bytes || memcmp(map.data, list.text, map.size) != 0)) {
         rc = err_set("%s: does not agree with the shards it lists: it is damaged, or a shard was replaced; "
-                     "ingest the corpus again",
+                     "remove its folder ingest-* and run again",
                      path);
     }
     if (rc == 0) rc = seal_check(dir, &list);
@@ -179,7 +182,7 @@ static int list_check(const char *dir, const char *path, const csv_t *rows, cons
 }
 
 static int open_shards(const char *dir, const char *path, const csv_t *rows, tokens_t *t) {
-    if (rows->rows == 0) return err_set("%s: lists no shard; ingest the corpus again", path);
+    if (rows->rows == 0) return err_set("%s: lists no shard; remove its folder ingest-* and run again", path);
     t->shard = mem_new(rows->rows, sizeof *t->shard, "list of shards");
     if (t->shard == NULL) return -1;
     while (t->shards < rows->rows) {
@@ -192,7 +195,8 @@ static int open_shards(const char *dir, const char *path, const csv_t *rows, tok
 
 static int open_folder(const char *dir, tokens_t *t) {
     if (!artifact_is_done(dir)) {
-        return err_set("%s: not a finished token corpus (no file DONE in it); run memprobe ingest", dir);
+        return err_set("%s: not a finished token corpus (no file DONE in it); remove its folder ingest-* and run again",
+                       dir);
     }
     csv_t rows = {0};
     char *path = mem_printf("%s/shards.csv", dir);
@@ -360,8 +364,9 @@ static int read_frame(tokens_t *t, int64_t shard, int64_t frame, int64_t in_fram
     int32_t width = shard_width(s->meta.vocab);
     uint32_t largest = (width == 2 ? widen_u16 : widen_u32)(content + in_frame * width, n, out);
     if (largest < s->meta.vocab) return 0;
-    return err_set("%s: frame %lld holds token %u, outside the vocabulary of %lld; ingest the corpus again", s->path,
-                   (long long)frame, largest, (long long)s->meta.vocab);
+    return err_set(
+        "%s: frame %lld holds token %u, outside the vocabulary of %lld; remove its folder ingest-* and run again",
+        s->path, (long long)frame, largest, (long long)s->meta.vocab);
 }
 
 int tokens_read(tokens_t *t, int64_t position, int64_t n, int32_t *out) {
