@@ -51,6 +51,7 @@ static int make_files(void **state) {
                                         "b/1.jsonl",     "b/2.txt",     "b/x.dat",
                                         "odd/a,b:c.txt", "odd/[x].txt", "odd/back\\slash.txt"};
     for (int i = 0; i < 9; i++) write_bytes(scratch(files[i]), "", 0);
+    append_gzip(scratch("a/deep/1.json.gz"), "", 0);
     return 0;
 }
 
@@ -120,6 +121,12 @@ static void test_refused(void **state) {
     refuse("text:%/b/2.txt:split=word", "'split=word': split is line or file");
     refuse("text:%/b/2.txt:lines", "'lines' is no option of text");
     refuse("jsonl:%/b/1.jsonl:split=line", "'split=line' is no option of jsonl");
+    write_bytes(scratch("c.txt.gz"), "", 0);
+    refuse("%/c.txt.gz", "/c.txt.gz: does not begin as gzip does: it is empty, cut off, or not compressed; fetch it");
+    write_bytes(scratch("c.jsonl.zst"), "\x28\xB5\x2F", 3);
+    refuse("%/c.jsonl.zst", "/c.jsonl.zst: does not begin as zstd does");
+    write_bytes(scratch("c.txt.gz"), "\x28\xB5\x2F\xFD", 4); // packed, but otherwise
+    refuse("%/c.txt.gz", "/c.txt.gz: does not begin as gzip does");
     input_rules_t rules = input_rules_default();
     inputs_t inputs;
     rules.text_field = "a | | b";

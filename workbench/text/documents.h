@@ -12,7 +12,8 @@
  *
  * In both, LF or CRLF ends a line, and the last one need not be ended; a byte order mark at the start of the file is
  * dropped, elsewhere it is text (and no JSON). Packing (zstd, gzip) is told by the first bytes; a packed file that is
- * cut, damaged, or followed by anything else is an error, and so is a file that has become shorter since it was listed.
+ * cut, damaged, or followed by anything else is an error, and so is a file that is called .zst or .gz and is not
+ * packed so (what is left of a broken transfer), and one that has become shorter since it was listed.
  *
  * Tokens: as in the file; marks between documents are not part of them.
  *

@@ -23,11 +23,25 @@ int lines_named(const char *path, const char *const *endings) {
     return 0;
 }
 
+/* What is left of a packed file that was fetched in vain would pass for an empty text, or a short one. */
+static int check_name(const input_t *input) {
+    static const char *const kinds[][2] = {{".zst", "zstd"}, {".gz", "gzip"}};
+    static const int32_t packings[] = {PACKED_ZSTD, PACKED_GZIP};
+    for (int i = 0; i < 2; i++) {
+        if (!has_ending(input->path, strlen(input->path), kinds[i][0]) || input->packing == packings[i]) continue;
+        return err_set("%s: does not begin as %s does: it is empty, cut off, or not compressed; fetch it again, or "
+                       "give it a name without %s",
+                       input->path, kinds[i][1], kinds[i][0]);
+    }
+    return 0;
+}
+
 int lines_check(input_t *input) {
     zin_t *in;
     TRY(zin_open(input->path, &in));
     input->packing = zin_packing(in);
     zin_close(in);
+    TRY(check_name(input));
     input->unit_bytes = 1;
     input->size = input->packing == PACKED_NOT ? input->bytes : -1;
     return 0;
