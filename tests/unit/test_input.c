@@ -100,9 +100,11 @@ static void test_formats(void **state) {
     assert_string_equal(inputs.input[3].source, "books: old");
     assert_string_equal(inputs.input[4].source, "");
     inputs_free(&inputs);
-    check_ok(open_here("%/a/deep/*", &inputs)); // named .gz, but what counts are the bytes
+    append_zstd(scratch("packed"), "", 0);
+    check_ok(open_here("%/a/deep/*,text:%/packed", &inputs)); // a packed file need not be called so
     assert_ptr_equal(inputs.input[0].format, &format_jsonl);
-    assert_int_equal(inputs.input[0].packing, PACKED_NOT);
+    assert_int_equal(inputs.input[0].packing, PACKED_GZIP);
+    assert_int_equal(inputs.input[1].packing, PACKED_ZSTD);
     inputs_free(&inputs);
 }
 

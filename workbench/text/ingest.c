@@ -120,8 +120,11 @@ static int find_counts(const ingest_parts_t *parts, const char *path, ingest_cou
 }
 
 static int nobody_left(const ingest_parts_t *parts, int64_t held) {
-    return err_set("%s%s: no document is left to train on (%lld held out)", parts->inputs.input[0].path,
-                   parts->inputs.count > 1 ? " and others" : "", (long long)held);
+    const char *others = parts->inputs.count > 1 ? " and others" : "", *first = parts->inputs.input[0].path;
+    if (held == 0) return err_set("%s%s: no document is left to train on, since there is none", first, others);
+    return err_set("%s%s: no document is left to train on, all %lld are held out; lower [corpus] held_out, or give "
+                   "more documents",
+                   first, others, (long long)held);
 }
 
 /* Collective. counts starts zeroed; the caller frees it, after an error too. Without planting it stays empty. */
