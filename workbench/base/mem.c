@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, HUGE_PAGE = 1 << 21, HUGE_FROM = 1 << 25 };
 
 /* Bytes of count elements, rounded up to whole lines; 0 when that does not fit in a size_t. */
 static size_t block_bytes(int64_t count, size_t size) {
@@ -16,9 +17,20 @@ static size_t block_bytes(int64_t count, size_t size) {
     return bytes == 0 ? ALIGN : (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+/* Large blocks begin with a huge page and ask for more of them: work that jumps about in them would else wait for the
+ * translation of addresses as long as for the memory itself. */
+static void *block_pages(size_t bytes) {
+    if (bytes < HUGE_FROM) return aligned_alloc(ALIGN, bytes);
+    void *block = aligned_alloc(HUGE_PAGE, bytes);
+#ifdef MADV_HUGEPAGE
+    if (block != NULL) madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); // a wish: may be refused
+#endif
+    return block;
+}
+
 static void *block_raw(int64_t count, size_t size, const char *what) {
     size_t bytes = block_bytes(count, size);
-    void *block = bytes > 0 ? aligned_alloc(ALIGN, bytes) : NULL;
+    void *block = bytes > 0 ? block_pages(bytes) : NULL;
     if (block == NULL)
         err_set("no memory for %s: %lld x %zu bytes; use more nodes or a smaller setting", what, (long long)count,
                 size);
