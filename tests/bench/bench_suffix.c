@@ -89,7 +89,7 @@ int main(int argc, char **argv) {
     suffix_t *index;
     must(tokens_open(dir, &corpus));
     double start = clock_wall();
-    must(suffix_build(corpus, dir, INT32_MAX, index_dir));
+    must(suffix_build(corpus, dir, SUFFIX_BLOCK_MOST, index_dir));
     double seconds = clock_wall() - start;
     printf("suffix index, one rank, %.1f M tokens: built at %.1f Mtok/s\n", (double)tokens_count(corpus) / 1e6,
            (double)tokens_count(corpus) / 1e6 / seconds);

@@ -76,6 +76,33 @@ static void repetitive_texts(void **state) {
     check_sort(text, b, 2);
 }
 
+/* Long enough for all that is done in runs and fetched ahead, with few symbols and with more than a cache holds. Spans
+ * are repeated so that one level lies in another. */
+static void long_texts(void **state) {
+    (void)state;
+    enum { LONG = 200000 };
+    static const int64_t alphabets[] = {3, 1000, 180000};
+    int32_t *text = mem_new(LONG, sizeof *text, "test"), *order = mem_new(LONG, sizeof *order, "test");
+    uint8_t *seen = mem_new(LONG, 1, "test");
+    for (int a = 0; a < 3; a++) {
+        for (int64_t i = 0; i < LONG; i++)
+            text[i] = (int32_t)rng_below(4, RNG_TEST, (uint64_t)(a * LONG + i), alphabets[a]);
+        for (int64_t i = 1000; i + 1500 < LONG; i += 2000) memcpy(text + i, text + i / 3, 1400 * sizeof *text);
+        check_ok(suffix_sort(text, LONG, alphabets[a], order));
+        memset(seen, 0, LONG);
+        sorted_text = text;
+        sorted_n = LONG;
+        for (int64_t i = 0; i < LONG; i++) {
+            assert_in_range(order[i], 0, LONG - 1);
+            assert_int_equal(seen[order[i]]++, 0);
+            if (i > 0) assert_true(plain_suffixes(&order[i - 1], &order[i]) < 0);
+        }
+    }
+    mem_free(text);
+    mem_free(order);
+    mem_free(seen);
+}
+
 /* --- searching ---------------------------------------------------------------------------------------------------- */
 
 static void corpus_begin(int32_t vocab, int32_t end) {
@@ -310,10 +337,15 @@ static void search_sees_damage(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_order),        cmocka_unit_test(random_texts),
-        cmocka_unit_test(repetitive_texts),   cmocka_unit_test(random_corpora),
-        cmocka_unit_test(large_vocabularies), cmocka_unit_test(ends_are_no_tokens),
-        cmocka_unit_test(longest_matches),    cmocka_unit_test(every_flipped_bit_shows),
+        cmocka_unit_test(known_order),
+        cmocka_unit_test(random_texts),
+        cmocka_unit_test(repetitive_texts),
+        cmocka_unit_test(long_texts),
+        cmocka_unit_test(random_corpora),
+        cmocka_unit_test(large_vocabularies),
+        cmocka_unit_test(ends_are_no_tokens),
+        cmocka_unit_test(longest_matches),
+        cmocka_unit_test(every_flipped_bit_shows),
         cmocka_unit_test(search_sees_damage),
     };
     if (par_init(&argc, &argv) != 0) return 1;

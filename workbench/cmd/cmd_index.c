@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "cmd/queries.h"
 #include "cmd/verbs.h"
+#include "index/suffix.h"
 #include "par/par.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@ static const char help[] =
     "token\n"
     "(8 for vocabularies above 65535). Ranks take blocks of it one after the other; what is there already is kept.\n"
     "\n"
-    "  --block TOKENS  tokens a block (64M); a rank needs 12 bytes of memory for each\n"
+    "  --block TOKENS  tokens a block (64M); a rank needs 8 bytes of memory for each, at worst 14\n"
     "  --help          this text\n";
 
 static int build(const char *path, int64_t block) {
@@ -43,8 +44,8 @@ static int parse_options(int argc, char **argv, int64_t *block, int *wants_help)
         if (c == 'h') *wants_help = 1;
         if (c == 'b') {
             TRY(num_parse_i64(optarg, block));
-            if (*block < 1 || *block > INT32_MAX)
-                return err_set("--block %s: give from 1 to 2147483647 tokens", optarg);
+            if (*block < 1 || *block > SUFFIX_BLOCK_MOST)
+                return err_set("--block %s: give from 1 to %d tokens", optarg, SUFFIX_BLOCK_MOST);
         }
         if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
         if (c == '?') return err_set("there is no option %s", argv[optind - 1]);

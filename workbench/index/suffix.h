@@ -15,9 +15,10 @@
 #include "text/tokens.h"
 #include <stdint.h>
 
+enum { SUFFIX_BLOCK_MOST = 1 << 30 };
 /* Collective: blocks are dealt to ranks; a block that is there already is kept. block_tokens: tokens a block, at most
- * (a longer document has a block of its own); building takes 12 bytes of memory a token, the index 4 bytes beside the 2
- * or 4 of the token. */
+ * (a longer document has a block of its own); building takes 8 bytes of memory a token, and up to 6 for tables of what
+ * the text does not repeat; the index 4 bytes beside the 2 or 4 of the token. */
 int suffix_build(tokens_t *corpus, const char *corpus_dir, int64_t block_tokens, const char *dir);
 
 typedef struct suffix suffix_t;

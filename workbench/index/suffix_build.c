@@ -31,9 +31,9 @@ static int cut_blocks(build_t *b, int64_t block_tokens) {
     int64_t documents = tokens_documents(b->corpus);
     for (int64_t d = 0; d < documents;) {
         int64_t begin = tokens_document(b->corpus, d).first, last = d + 1;
-        if (document_end(b->corpus, d) - begin > INT32_MAX)
-            return err_set("document %s has more than %d tokens, too many for a suffix index",
-                           tokens_document(b->corpus, d).id, INT32_MAX);
+        if (document_end(b->corpus, d) - begin > SUFFIX_BLOCK_MOST)
+            return err_set("document %s has %d tokens or more, too many for a suffix index; split it",
+                           tokens_document(b->corpus, d).id, SUFFIX_BLOCK_MOST);
         while (last < documents && document_end(b->corpus, last) - begin <= block_tokens) last++;
         TRY(mem_grow(&b->block, &b->capacity, b->blocks + 1, sizeof *b->block, "blocks of a suffix index"));
         b->block[b->blocks++] = (span_t){d, last};

@@ -56,7 +56,7 @@ static int head_check(const suffix_block_t *b) {
         return err_set("%s: version %u of the suffix index, not %d; remove the folder and run memprobe index again",
                        b->path, h->version, SUFFIX_VERSION);
     int sizes_fit = (h->width == 2 || h->width == 4) && h->vocab > 0 && h->vocab < INT32_MAX && h->tokens > 0 &&
-                    h->tokens <= INT32_MAX && h->suffixes >= 0 && h->suffixes <= h->tokens && h->first >= 0 &&
+                    h->tokens <= SUFFIX_BLOCK_MOST && h->suffixes >= 0 && h->suffixes <= h->tokens && h->first >= 0 &&
                     h->first < INT64_MAX / 2 && (h->width == 4 || h->vocab <= UINT16_MAX);
     if (!sizes_fit || suffix_layout(h).bytes != (int64_t)b->file.size) return damaged(b, "its head does not fit it");
     return 0;

@@ -20,7 +20,7 @@
 
 /* An entry of the first two passes is a position and a bit: whether it begins a class, that is, differs from the one
  * that the pass came by before. */
-enum { AHEAD = 32, BEGINS = SUFFIX_SORT_MOST, POSITION = BEGINS - 1 };
+enum { AHEAD = 32, RUN = 4096, NEAR = 1 << 17, BEGINS = SUFFIX_BLOCK_MOST, POSITION = BEGINS - 1 };
 
 /* A bucket of the first two passes: the next free place, from the left or the right, and the class of what the entry
  * last put there was put in front of. */
@@ -45,7 +45,8 @@ static void count_symbols(sort_t *s) {
 
 /* What the turn of an entry needs is fetched in three steps, each when what it depends on has come: the symbol in front
  * of it, that symbol's bucket, the place in the bucket. A bucket may move on in between; the line is near enough. What
- * stands in front of an entry that will be passed by is fetched too: to ask costs more. */
+ * stands in front of an entry that will be passed by is fetched too: to ask costs more. The buckets of up to NEAR
+ * symbols are in the cache anyway. */
 static inline int32_t in_front(int32_t entry) {
     int32_t p = entry & ~(entry >> 31) & POSITION;
     return p - (p > 0);
@@ -57,42 +58,51 @@ static inline void fetch_symbol(const sort_t *s, int64_t i) {
 
 /* --- LMS positions ------------------------------------------------------------------------------------------------ */
 
-/* A walk over the LMS positions from the right, which knows the type of each position as it comes by. */
+/* A walk over the text from the right, which knows the type of each position as it comes by. */
 typedef struct {
     int64_t i;
     int is_s;
 } lms_walk_t;
 
-/* The next LMS position to the left, -1 at the end. Starts with i = n - 1, which is L, and is_s = 0. */
-static inline int64_t lms_before(const int32_t *text, lms_walk_t *w) {
-    while (w->i > 0) {
-        int64_t p = w->i--;
-        int is_s = (text[p - 1] < text[p]) | ((text[p - 1] == text[p]) & w->is_s);
-        int is_lms = w->is_s & !is_s;
+/* The last position is L. */
+static lms_walk_t lms_walk(const sort_t *s) {
+    return (lms_walk_t){s->n - 1, 0};
+}
+
+/* Walks on by `steps` positions, or to the beginning, and writes the LMS positions that it comes by; returns how many.
+ * Also writes one place behind them: to write and maybe go on costs less than to ask. */
+static inline int64_t lms_run(const int32_t *text, lms_walk_t *w, int64_t steps, int32_t *out) {
+    int64_t found = 0, to = w->i > steps ? w->i - steps : 0;
+    for (; w->i > to; w->i--) {
+        int is_s = (text[w->i - 1] < text[w->i]) | ((text[w->i - 1] == text[w->i]) & w->is_s);
+        out[found] = (int32_t)w->i;
+        found += w->is_s & !is_s;
         w->is_s = is_s;
-        if (is_lms) return p;
     }
-    return -1;
+    return found;
+}
+
+static void place_run(sort_t *s, const int32_t *run, int64_t n) {
+    for (int64_t i = 0; i < n + 2 * AHEAD; i++) {
+        if (i < n) __builtin_prefetch(&s->bucket[s->text[run[i]]], 1);
+        if (i >= AHEAD && i < n + AHEAD) __builtin_prefetch(&s->order[s->bucket[s->text[run[i - AHEAD]]].place - 1], 1);
+        if (i < 2 * AHEAD) continue;
+        int32_t p = run[i - 2 * AHEAD];
+        s->order[--s->bucket[s->text[p]].place] = p;
+    }
 }
 
 /* Number of LMS positions; they stand at the right ends of their buckets, in order of position from the right. Those of
  * a bucket are a class. */
 static int64_t place_lms(sort_t *s) {
     memset(s->order, 0, (size_t)s->n * sizeof *s->order);
-    int32_t sum = 0;
+    int32_t sum = 0, run[RUN + 1];
     for (int64_t c = 0; c < s->symbols; c++) s->bucket[c] = (bucket_t){sum += s->count[c], 0};
     int64_t n = 0;
-    lms_walk_t walk = {s->n - 1, 0};
-    int32_t late[AHEAD] = {0}; // positions whose places are being fetched
-    for (int64_t p; (p = lms_before(s->text, &walk)) >= 0; n++) {
-        int32_t *slot = &late[n % AHEAD];
-        if (n >= AHEAD) s->order[--s->bucket[s->text[*slot]].place] = *slot;
-        *slot = (int32_t)p;
-        __builtin_prefetch(&s->order[s->bucket[s->text[p]].place - 1], 1);
-    }
-    for (int64_t k = n > AHEAD ? n - AHEAD : 0; k < n; k++) {
-        int32_t p = late[k % AHEAD];
-        s->order[--s->bucket[s->text[p]].place] = p;
+    for (lms_walk_t walk = lms_walk(s); walk.i > 0;) {
+        int64_t found = lms_run(s->text, &walk, RUN, run);
+        place_run(s, run, found);
+        n += found;
     }
     sum = 0;
     for (int64_t c = 0; c < s->symbols; c++) {
@@ -151,7 +161,7 @@ static uint32_t class_pass_l(sort_t *s) {
     for (int64_t i = 0; i < s->n; i++) {
         if (i + 3 * AHEAD < s->n) {
             fetch_symbol(s, i + 3 * AHEAD);
-            fetch_bucket(s, i + 2 * AHEAD);
+            if (s->symbols > NEAR) fetch_bucket(s, i + 2 * AHEAD);
             fetch_slot(s, i + AHEAD, 0);
         }
         int32_t e = s->order[i];
@@ -183,7 +193,7 @@ static int64_t class_pass_s(sort_t *s, uint32_t class) {
     for (int64_t i = s->n - 1; i >= 0; i--) {
         if (i >= 3 * AHEAD) {
             fetch_symbol(s, i - 3 * AHEAD);
-            fetch_bucket(s, i - 2 * AHEAD);
+            if (s->symbols > NEAR) fetch_bucket(s, i - 2 * AHEAD);
             fetch_slot(s, i - AHEAD, 1);
         }
         int32_t e = s->order[i];
@@ -219,6 +229,15 @@ static void name_lms(sort_t *s, int64_t n_lms) {
         if (s->order[i] > 0) s->order[--to] = s->order[i] - 1;
 }
 
+/* All LMS positions, ascending. */
+static void list_lms(const sort_t *s, int64_t n_lms, int32_t *position) {
+    int32_t run[RUN + 1];
+    for (lms_walk_t walk = lms_walk(s); walk.i > 0;) {
+        int64_t found = lms_run(s->text, &walk, RUN, run);
+        for (int64_t i = 0; i < found; i++) position[--n_lms] = run[i];
+    }
+}
+
 /* The sorted LMS positions move to order[0 .. n_lms-1]. The string lies at the end of the array, so the inner problem
  * has the beginning for itself. */
 static int sort_lms(sort_t *s, int64_t n_lms, int64_t names) {
@@ -230,9 +249,7 @@ static int sort_lms(sort_t *s, int64_t n_lms, int64_t names) {
     name_lms(s, n_lms);
     sort_t inner = {.text = string, .n = n_lms, .symbols = names, .order = s->order};
     TRY(sort_whole(&inner));
-    lms_walk_t walk = {s->n - 1, 0};
-    int64_t k = n_lms;
-    for (int64_t p; (p = lms_before(s->text, &walk)) >= 0;) string[--k] = (int32_t)p;
+    list_lms(s, n_lms, string);
     for (int64_t i = 0; i < n_lms; i++) {
         if (i + AHEAD < n_lms) __builtin_prefetch(&string[s->order[i + AHEAD]]);
         s->order[i] = string[s->order[i]];
@@ -295,7 +312,7 @@ static void pass_l(sort_t *s) {
     for (int64_t i = 0; i < s->n; i++) {
         if (i + 3 * AHEAD < s->n) {
             fetch_symbol(s, i + 3 * AHEAD);
-            fetch_place(s, i + 2 * AHEAD);
+            if (s->symbols > NEAR) fetch_place(s, i + 2 * AHEAD);
             fetch_target(s, i + AHEAD, 0);
         }
         int32_t p = s->order[i];
@@ -310,7 +327,7 @@ static void pass_s(sort_t *s) {
     for (int64_t i = s->n - 1; i >= 0; i--) {
         if (i >= 3 * AHEAD) {
             fetch_symbol(s, i - 3 * AHEAD);
-            fetch_place(s, i - 2 * AHEAD);
+            if (s->symbols > NEAR) fetch_place(s, i - 2 * AHEAD);
             fetch_target(s, i - AHEAD, 1);
         }
         int32_t p = s->order[i];
@@ -361,7 +378,7 @@ static int sort_whole(sort_t *s) {
 }
 
 int suffix_sort(const int32_t *text, int64_t n, int64_t symbols, int32_t *order) {
-    assert(n > 0 && n <= SUFFIX_SORT_MOST);
+    assert(n > 0 && n <= SUFFIX_BLOCK_MOST);
     sort_t s = {.text = text, .n = n, .symbols = symbols, .order = order};
     return sort_whole(&s);
 }
