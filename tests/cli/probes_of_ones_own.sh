@@ -46,3 +46,20 @@ run census "file:$DIR/bad.csv"; expect 1 "bad.csv: row 1" "no document \"nobody\
 printf 'tokens\n1 2 3\n' >"$DIR/bad.csv"
 run census "file:$DIR/bad.csv"; expect 1 "probe 0 has 3 tokens"; one_error
 run plan "file:$DIR/bad.csv,$DIR/none.npy"; expect 1 "there is no file \"$DIR/none.npy\""; one_error
+
+# Controls that are as easy as their members: other controls for the same members; the results say how like they are.
+run report duplicates
+expect 0
+plain=$(probes)
+cmp -s "$plain/matching.csv" "$DIR/study/results/tiny/matching.csv" || die "no matching.csv among the results"
+run report duplicates --set probe.match=compressibility
+expect 0
+matched=$(probes)
+[ "$matched" != "$plain" ] || die "the match does not count"
+cmp -s "$matched/matching.csv" "$DIR/study/results/tiny/matching.csv" || die "the results keep the old matching.csv"
+grep ',1$' "$plain/probes.csv" >"$DIR/expected"
+grep ',1$' "$matched/probes.csv" | cmp -s - "$DIR/expected" || die "other members"
+far() { awk -F, '$1 == "tiny" { print $7 }' "$1/matching.csv"; }
+awk -v plain="$(far "$plain")" -v matched="$(far "$matched")" 'BEGIN { exit !(matched < plain / 2) }' ||
+    die "matched controls are $(far "$matched") bits from their members, others $(far "$plain")"
+run plan duplicates --set probe.match=zlib; expect 1 "[probe] match" "known: source, compressibility"; one_error

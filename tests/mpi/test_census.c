@@ -147,14 +147,14 @@ static void check_candidates(int64_t keep) {
 
 static void print_sample(const sample_t *spec, const char *what) {
     char members[PATH], controls[PATH], dir[PATH], path[PATH], text[HASH_TEXT], name[128];
-    static const char *const files[] = {"census.csv", "probes.csv", "probes.tokens"};
+    static const char *const files[] = {"census.csv", "probes.csv", "probes.tokens", "matching.csv"};
     in_folder(dir, "sample");
     int ok = probes_sample(spec, in_folder(members, "members"), in_folder(controls, "controls"), dir) == 0;
     probe_set_t set = {0};
     ok = ok && probes_read(dir, &set) == 0;
     snprintf(name, sizeof name, "%lld probes of %lld tokens, %s", (long long)set.n, (long long)spec->length, what);
     verdict(name, ok);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         hash_t hash = {0, 0};
         snprintf(path, sizeof path, "%s/sample/%s", folder, files[i]);
         ok = hash_file(path, &hash) == 0;
@@ -172,6 +172,13 @@ static void check_sample(int64_t length, int64_t per_bucket, int64_t memory) {
     sample_t spec = {.length = length, .per_bucket = per_bucket, .seed = 3, .memory = memory};
     snprintf(what, sizeof what, "%lld a bucket", (long long)per_bucket);
     print_sample(&spec, what);
+}
+
+/* Controls that need as many bits as their members. */
+static void check_matched(int64_t length, int64_t per_bucket) {
+    sample_t spec = {
+        .length = length, .per_bucket = per_bucket, .match = MATCH_COMPRESSIBILITY, .seed = 3, .memory = 1 << 20};
+    print_sample(&spec, "matched");
 }
 
 static void check_uniform(int64_t length, int64_t probes) {
@@ -228,6 +235,8 @@ int main(int argc, char **argv) {
     check_uniform(6, 700);
     check_uniform(6, 1000000);
     check_lists();
+    check_matched(6, 20);
+    check_matched(40, 50);
     shared_folder_remove(folder);
     par_finalize();
     return failures != 0;

@@ -15,12 +15,12 @@
 enum {
     FORMAT_TOKENIZER = 1,
     FORMAT_INGEST = 4,
-    FORMAT_CENSUS = 1,
+    FORMAT_CENSUS = 2,
     FORMAT_DUPLICATES = 1,
     FORMAT_TRAIN = 1,
     FORMAT_STORE = 1,
     FORMAT_PROBE = 1,
-    FORMAT_REPORT = 3
+    FORMAT_REPORT = 4
 };
 
 __attribute__((format(printf, 2, 3))) static const char *format_text(arena_t *arena, const char *format, ...) {
@@ -272,6 +272,7 @@ static int add_sample(hasher_t *h, const study_t *study) {
     if (probe->protocol == SAMPLE_DUPLICATES) hasher_add_i64(h, probe->per_bucket);
     if (probe->protocol == SAMPLE_UNIFORM) hasher_add_i64(h, probe->probes);
     if (probe->protocol == SAMPLE_FILE) hasher_add_i64(h, probe->suffix);
+    if (strcmp(probe->match, "source") != 0) hasher_add_text(h, probe->match);
     for (int i = 0; i < probe->paths; i++) {
         TRY(hash_on_rank0(compute_file, probe->path[i], &content));
         add_hash(h, content);

@@ -71,6 +71,7 @@ int stage_census(const plan_t *plan, stage_t *stage) {
                      .probes = study->probe.probes,
                      .path = {study->probe.path[0], study->probe.path[1]},
                      .paths = study->probe.paths,
+                     .match = strcmp(study->probe.match, "source") == 0 ? MATCH_SOURCE : MATCH_COMPRESSIBILITY,
                      .seed = (uint64_t)study->run.seed,
                      .memory = study->run.memory};
     return probes_sample(&spec, members, controls, stage->dir);
@@ -299,6 +300,10 @@ static int write_report(const plan_t *plan, const stage_t *stage) {
     TRY(study_write_config(study, path));
     if (plan->duplicates_dir) TRY(report_census(&report, plan->duplicates_dir));
     if (study->n_models == 0) return 0;
+    char matching[PATH_BYTES];
+    join(matching, plan->probes_dir, "matching.csv");
+    join(path, stage->dir, "matching.csv");
+    TRY(file_copy(matching, path));
     TRY(report_tables(&report));
     TRY(report_figures(&report));
     return report_page(&report);

@@ -97,6 +97,8 @@ static const opt_t PROBE[] = {
     {"suffix", OPT_INT, AT(study_probe_t, suffix), "32", 1, 1e6, "tokens to be reproduced"},
     {"per_bucket", OPT_INT, AT(study_probe_t, per_bucket), "200", 1, 1e9, "duplicates: probes a bucket, at most"},
     {"probes", OPT_INT, AT(study_probe_t, probes), "1000", 1, 1e9, "uniform: probes"},
+    {"match", OPT_TEXT, AT(study_probe_t, match), "source", 0, 0,
+     "source: controls are windows of the member's source; compressibility: those that need as many bits, too"},
     {"decode", OPT_TEXT, AT(study_probe_t, decode), "greedy", 0, 0, "greedy"},
     {"verify", OPT_TEXT, AT(study_probe_t, verify), "no", 0, 0,
      "bare or all: generate the suffixes of the bare model's or of all arms' probes as well, and compare the verdicts"},
@@ -255,6 +257,9 @@ static int parse_sample(ini_t *ini, study_probe_t *probe) {
 
 static int check_probe(const study_t *study) {
     const study_probe_t *probe = &study->probe;
+    if (strcmp(probe->match, "source") != 0 && strcmp(probe->match, "compressibility") != 0)
+        return err_set("%s: [probe] match = %s: known: source, compressibility",
+                       ini_where(study->ini, "probe", "match"), probe->match);
     if (strcmp(probe->decode, "greedy") != 0)
         return err_set("%s: [probe] decode = %s: known: greedy", ini_where(study->ini, "probe", "decode"),
                        probe->decode);

@@ -1,6 +1,7 @@
 /* Lists of picked windows: what both halves of the sampler do with them. See sampler.h. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "index/match.h"
 #include "index/recount.h"
 #include "index/sampler.h"
 #include "par/par.h"
@@ -56,4 +57,9 @@ int picks_count(tokens_t *corpus, int64_t length, picks_t *picks, int *moved) {
     mem_free(fingerprint);
     mem_free(counts);
     return rc;
+}
+
+void picks_measure(const int32_t *price, int64_t length, picks_t *picks) {
+    for (int64_t i = 0; i < picks->n; i++)
+        picks->pick[i].bits = match_length(price, picks->tokens + i * length, length);
 }

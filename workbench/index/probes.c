@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "index/match.h"
 #include "index/probes_private.h"
 #include "index/sampler.h"
 #include "par/par.h"
@@ -110,6 +111,7 @@ static int write_all(const char *dir, int64_t length, const census_t *census, to
     if (!path) return -1;
     int rc = census_write(census, path);
     mem_free(path);
+    if (rc == 0) rc = matching_write(dir, length, members, member, control);
     return rc == 0 ? write_rows(dir, length, members, member, controls, control) : -1;
 }
 
@@ -143,13 +145,19 @@ int probes_sample(const sample_t *spec, const char *members_dir, const char *con
     picks_t member = {0}, control = {0};
     census_t *census = mem_new(1, sizeof *census, "census");
     int64_t short_of = 0;
+    int32_t *price = NULL;
     int rc = census ? check_spec(spec) : -1;
     if (rc == 0) rc = tokens_open(members_dir, &members);
     if (rc == 0) rc = tokens_open(controls_dir, &controls);
     rc = par_agree(rc);
     if (rc == 0) rc = draw_members(spec, members, controls, census, &member, &control);
+    if (rc == 0) rc = match_prices(members, &price);
+    if (rc == 0) {
+        picks_measure(price, spec->length, &member);
+        picks_measure(price, spec->length, &control);
+    }
     if (rc == 0 && control.n == 0) {
-        rc = sample_controls(spec, members, controls, &member, &control, &short_of);
+        rc = sample_controls(spec, members, controls, price, &member, &control, &short_of);
         for (int64_t i = 0; i < control.n; i++) control.pick[i].row = member.n + i;
     }
     if (rc == 0) {
@@ -160,6 +168,7 @@ int probes_sample(const sample_t *spec, const char *members_dir, const char *con
         int speaks = par_rank() == 0;
         rc = par_agree(speaks ? write_all(dir, spec->length, census, members, &member, controls, &control) : 0);
     }
+    mem_free(price);
     picks_free(&member);
     picks_free(&control);
     tokens_close(members);

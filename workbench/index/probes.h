@@ -17,6 +17,9 @@
  * Controls: for every member a window of the same source from the control corpus (as far as there are any), with the
  * member's bucket, is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken.
  *
+ * Matched on compressibility, each member gets the control that is nearest to it in description length (match.h), out
+ * of eight times as many; how well that went is in matching.csv, whatever they were matched on.
+ *
  * All of this is about whole windows, of the longest context and the suffix. The part that a shorter context probes may
  * occur more often than `duplicates` says, and a part of a control may occur in the member corpus, as may a part of a
  * member elsewhere: the net rate is what training on the window added to that. Counts are over tokens: the same words
@@ -44,6 +47,7 @@ typedef struct {
 } probe_set_t;
 
 typedef enum { SAMPLE_DUPLICATES, SAMPLE_UNIFORM, SAMPLE_FILE } sample_protocol_t;
+typedef enum { MATCH_SOURCE, MATCH_COMPRESSIBILITY } sample_match_t;
 
 typedef struct {
     sample_protocol_t protocol;
@@ -51,14 +55,21 @@ typedef struct {
     int64_t suffix;     // tokens of it that are the suffix; for a list that says its own
     int64_t per_bucket; // SAMPLE_DUPLICATES
     int64_t probes;     // SAMPLE_UNIFORM
-    char *path[2];      // SAMPLE_FILE: one file, or contexts and suffixes
+    sample_match_t match;
+    char *path[2]; // SAMPLE_FILE: one file, or contexts and suffixes
     int paths;
     uint64_t seed;
     int64_t memory; // bytes a rank, as in census_run
 } sample_t;
 
-/* Collective: census and sample; rank 0 writes dir/probes.csv, dir/probes.tokens (int32 little-endian, (n, length)) and
- * dir/census.csv. */
+/* Collective: census and sample; rank 0 writes dir/probes.csv, dir/probes.tokens (int32 little-endian, (n, length)),
+ * dir/census.csv and dir/matching.csv:
+ *   source            of the members; "all", in the last row, includes controls that a list brought
+ *   members, controls
+ *   member_bits, control_bits
+ *                     mean description length (match.h), bits a token; empty where there are none
+ *   pairs             members with a control of their own
+ *   difference        mean absolute difference of a pair, bits a token; empty without any */
 int probes_sample(const sample_t *spec, const char *members_dir, const char *controls_dir, const char *dir);
 int probes_read(const char *dir, probe_set_t *set); // local
 void probes_free(probe_set_t *set);

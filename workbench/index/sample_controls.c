@@ -6,6 +6,7 @@
  * this also spreads them evenly over the buckets. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "index/match.h"
 #include "index/recount.h"
 #include "index/sampler.h"
 #include "par/par.h"
@@ -13,6 +14,7 @@
 #include <string.h>
 
 enum { KEEP_AT_FIRST = 64, KEEP_MORE = 8 };
+enum { MATCH_EACH = 8 }; // candidates drawn for each member, when they are matched
 
 typedef struct {
     int64_t n;
@@ -82,27 +84,43 @@ static int control_choice(const sample_t *spec, tokens_t *controls, const source
     return rc;
 }
 
-/* Collective. barred[i] = 1 for every candidate that occurs in the member corpus, by its tokens. */
-static int bar_members(const sample_t *spec, tokens_t *members, tokens_t *controls, const choice_t *choice,
-                       uint8_t **barred) {
+/* Candidates, and what is known of each. */
+typedef struct {
+    choice_t choice;
+    uint8_t *barred;      // (n) 1: it occurs in the member corpus
+    int32_t *tokens;      // (n, length)
+    const int32_t *price; // of tokens
+} known_t;
+
+static void known_free(known_t *known) {
+    choice_free(&known->choice);
+    mem_free(known->barred);
+    mem_free(known->tokens);
+}
+
+static int64_t bits_of(const sample_t *spec, const known_t *known, int64_t candidate) {
+    return match_length(known->price, known->tokens + candidate * spec->length, spec->length);
+}
+
+/* Collective. Which candidates occur in the member corpus, by their tokens. */
+static int look_at(const sample_t *spec, tokens_t *members, tokens_t *controls, known_t *known) {
+    const choice_t *choice = &known->choice;
     int64_t n = choice->first[choice->classes];
     hash_t *fingerprint = mem_new(n, sizeof *fingerprint, "candidates for controls");
     int64_t *work = mem_new(2 * n, sizeof *work, "candidates for controls");
-    *barred = mem_new(n, 1, "candidates for controls");
-    int32_t *tokens = NULL;
-    int rc = par_agree(fingerprint && work && *barred ? 0 : -1);
+    known->barred = mem_new(n, 1, "candidates for controls");
+    int rc = par_agree(fingerprint && work && known->barred ? 0 : -1);
     if (rc == 0) {
         for (int64_t i = 0; i < n; i++) {
             fingerprint[i] = choice->candidate[i].window.fingerprint;
             work[i] = choice->candidate[i].window.first;
         }
-        rc = recount_fetch(controls, spec->length, work, n, &tokens);
+        rc = recount_fetch(controls, spec->length, work, n, &known->tokens);
     }
-    if (rc == 0) rc = recount_windows(members, spec->length, fingerprint, tokens, n, work, work + n);
-    for (int64_t i = 0; i < n && rc == 0; i++) (*barred)[i] = work[i] > 0;
+    if (rc == 0) rc = recount_windows(members, spec->length, fingerprint, known->tokens, n, work, work + n);
+    for (int64_t i = 0; i < n && rc == 0; i++) known->barred[i] = work[i] > 0;
     mem_free(fingerprint);
     mem_free(work);
-    mem_free(tokens);
     return rc;
 }
 
@@ -110,6 +128,7 @@ static int bar_members(const sample_t *spec, tokens_t *members, tokens_t *contro
 typedef struct {
     int64_t source, place;
     int32_t bucket;
+    int64_t member;
 } serve_t;
 
 static int by_service(const void *a, const void *b) {
@@ -119,56 +138,87 @@ static int by_service(const void *a, const void *b) {
     return (x->bucket > y->bucket) - (x->bucket < y->bucket);
 }
 
+/* Which of the n candidates taken[] each of the members serve[] gets: given[i], -1 for none. */
+static int give(const sample_t *spec, const known_t *known, const int64_t *taken, int64_t n, const serve_t *serve,
+                int64_t members, const picks_t *member, int64_t *given) {
+    if (spec->match == MATCH_SOURCE) {
+        for (int64_t i = 0; i < members; i++) given[i] = i < n ? i : -1;
+        return 0;
+    }
+    int64_t *value = mem_new(members + n, sizeof *value, "controls");
+    if (!value) return -1;
+    for (int64_t i = 0; i < members; i++) value[i] = member->pick[serve[i].member].bits;
+    for (int64_t i = 0; i < n; i++) value[members + i] = bits_of(spec, known, taken[i]);
+    int rc = match_nearest(value, members, value + members, n, MATCH_EACH, given);
+    mem_free(value);
+    return rc;
+}
+
+/* Controls of one source. Returns 1 when it ran dry though there may be more. */
+static int take_source(const sample_t *spec, const known_t *known, int64_t source, const serve_t *serve,
+                       int64_t members, const picks_t *member, picks_t *control) {
+    int64_t want = spec->match == MATCH_SOURCE ? members : MATCH_EACH * members, n = 0;
+    int64_t *taken = mem_new(want, sizeof *taken, "controls"), *given = mem_new(members, sizeof *given, "controls");
+    int rc = taken && given ? 0 : -1;
+    if (rc == 0) rc = choice_take(&known->choice, source, spec->length, want, known->barred, taken, &n);
+    if (rc == 0) rc = give(spec, known, taken, n, serve, members, member, given);
+    for (int64_t i = 0; i < members && rc == 0; i++)
+        if (given[i] >= 0)
+            control->pick[control->n++] = (pick_t){.candidate = known->choice.candidate[taken[given[i]]],
+                                                   .source = source,
+                                                   .bits = bits_of(spec, known, taken[given[i]]),
+                                                   .pair = serve[i].member,
+                                                   .bucket = serve[i].bucket};
+    mem_free(taken);
+    mem_free(given);
+    return rc;
+}
+
 /* Takes as many controls of every source as it needs. Returns 1 when a source ran dry though there may be more. */
-static int take_sources(const sample_t *spec, const choice_t *choice, const uint8_t *barred, const sources_t *sources,
-                        const picks_t *member, picks_t *control) {
+static int take_sources(const sample_t *spec, const known_t *known, const sources_t *sources, const picks_t *member,
+                        picks_t *control) {
     serve_t *serve = mem_new(member->n, sizeof *serve, "controls");
-    int64_t *taken = mem_new(member->n, sizeof *taken, "controls"), n, served = 0;
+    int64_t served = 0;
     control->pick = mem_new(member->n, sizeof *control->pick, "controls");
     control->n = 0;
-    int rc = serve && taken && control->pick ? 0 : -1;
+    int rc = serve && control->pick ? 0 : -1;
     for (int64_t i = 0; i < member->n && rc == 0; i++)
-        serve[i] = (serve_t){member->pick[i].source, member->pick[i].place, member->pick[i].bucket};
+        serve[i] = (serve_t){member->pick[i].source, member->pick[i].place, member->pick[i].bucket, i};
     if (rc == 0) qsort(serve, (size_t)member->n, sizeof *serve, by_service);
     for (int64_t source = 0; source < sources->n && rc == 0; source++) {
-        rc = choice_take(choice, source, spec->length, sources->need[source], barred, taken, &n);
-        for (int64_t i = 0; i < n && rc == 0; i++)
-            control->pick[control->n++] = (pick_t){
-                .candidate = choice->candidate[taken[i]], .source = source, .bucket = serve[served + i].bucket};
+        rc = take_source(spec, known, source, serve + served, sources->need[source], member, control);
         served += sources->need[source];
     }
     mem_free(serve);
-    mem_free(taken);
     picks_sort(control);
     if (rc != 0) picks_free(control);
     return rc;
 }
 
 /* Collective. One try; returns 1 on all ranks when a larger `keep` is needed. */
-static int try_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, const sources_t *sources,
-                        int64_t keep, const picks_t *member, picks_t *control) {
-    choice_t choice;
-    uint8_t *barred = NULL;
-    TRY(control_choice(spec, controls, sources, keep, &choice));
-    int rc = bar_members(spec, members, controls, &choice, &barred);
+static int try_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, const int32_t *price,
+                        const sources_t *sources, int64_t keep, const picks_t *member, picks_t *control) {
+    known_t known = {.price = price};
+    TRY(control_choice(spec, controls, sources, keep, &known.choice));
+    int rc = look_at(spec, members, controls, &known);
     if (rc == 0) {
-        rc = take_sources(spec, &choice, barred, sources, member, control);
+        rc = take_sources(spec, &known, sources, member, control);
         if (par_agree(rc < 0 ? -1 : 0) != 0) rc = -1;
     }
-    choice_free(&choice);
-    mem_free(barred);
+    known_free(&known);
     return rc;
 }
 
-int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *control,
-                    int64_t *short_of) {
+int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, const int32_t *price, picks_t *member,
+                    picks_t *control, int64_t *short_of) {
     sources_t sources = {0};
     int rc = par_agree(list_sources(members, member, &sources));
     int64_t most = 0;
     for (int64_t s = 0; s < sources.n; s++) most = sources.need[s] > most ? sources.need[s] : most;
     if (rc == 0) rc = 1;
+    if (spec->match != MATCH_SOURCE) most *= MATCH_EACH;
     for (int64_t keep = KEEP_AT_FIRST + 2 * most; rc == 1; keep *= KEEP_MORE)
-        rc = try_controls(spec, members, controls, &sources, keep, member, control);
+        rc = try_controls(spec, members, controls, price, &sources, keep, member, control);
     mem_free(sources.name);
     mem_free(sources.need);
     if (rc != 0) return -1;

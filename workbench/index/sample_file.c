@@ -243,7 +243,7 @@ static int count_rows(const sample_t *spec, tokens_t *members, list_t *list) {
 
 static pick_t make_pick(const list_t *list, int64_t i) {
     const place_t *p = list->place ? &list->place[i] : NULL;
-    pick_t pick = {.place = i, .row = i};
+    pick_t pick = {.place = i, .row = i, .pair = -1};
     pick.candidate.window.fingerprint = list->fingerprint[i];
     if (list->occurrences[i] == 0) {
         pick.candidate.window.first = p ? p->in_controls : -1;

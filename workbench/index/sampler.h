@@ -11,7 +11,9 @@
 typedef struct {
     candidate_t candidate;
     int64_t place;                 // members: the how-manieth of its bucket, or of the sample, from 0
-    int64_t row;                   // of a list: its place there
+    int64_t row;                   // of the probe set
+    int64_t bits;                  // description length, in 64ths of a bit
+    int64_t pair;                  // controls: the member it stands for, -1: none
     int64_t source;                // index of its source among the sampler's
     int64_t duplicates, documents; // exact
     int32_t bucket;
@@ -39,8 +41,13 @@ int sample_uniform(const sample_t *spec, tokens_t *members, picks_t *picks);
 /* Collective. The rows of a list that occur in the members, and the others, both in the order of the list. A window of
  * the others that is in no document has the position -1. */
 int sample_file(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *other);
-/* Collective. Controls for the members of each source, in the same order. *short_of: members that got none. */
-int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, picks_t *member, picks_t *control,
-                    int64_t *short_of);
+/* Collective. Controls for the members of each source, in the same order. price: of match.h. *short_of: members that
+ * got none. */
+int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls, const int32_t *price, picks_t *member,
+                    picks_t *control, int64_t *short_of);
+/* Local. Sets the description lengths, from the tokens. */
+void picks_measure(const int32_t *price, int64_t length, picks_t *picks);
+/* Local. dir/matching.csv. */
+int matching_write(const char *dir, int64_t length, tokens_t *members, const picks_t *member, const picks_t *control);
 
 #endif

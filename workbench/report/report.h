@@ -16,6 +16,8 @@
  *   cp_lo, cp_hi        Clopper-Pearson interval of rate
  *   dup_mean            geometric mean of the members' duplicates: where figures and fits place the bucket
  *
+ * matching.csv (index/probes.h) says how like the controls are to the members in how many bits they need.
+ *
  * fits.csv has least-squares lines, response = intercept + slope x log10(factor):
  *   arm
  *   response            rate, or net (left out without controls)
@@ -35,7 +37,8 @@
  *     A model sees each once an epoch, and whole only where no border of training's windows cuts it.
  *   - A bucket mixes the sources that have windows of its count. Where one source ends and another begins, a curve
  *     against duplicates compares two kinds of text as well: see source in probes.csv.
- *   - Controls are matched by source, length and bucket, not by how likely their text is. Where they are short, their
+ *   - Controls are matched by source, length and bucket, and by how likely their text is only where [probe] match asks
+ *     for it. Where they are short, their
  *     mix of buckets, and so a pooled net rate, leans to the buckets that have them.
  *   - Intervals take probes as independent. The same probes are asked of every model, arm and context, so rows are not
  *     independent of one another, and neither are the points of a fit: its p asks whether a line explains the points
