@@ -17,6 +17,7 @@ enum {
     FORMAT_INGEST = 4,
     FORMAT_CENSUS = 2,
     FORMAT_DUPLICATES = 1,
+    FORMAT_NEAR = 1,
     FORMAT_TRAIN = 1,
     FORMAT_STORE = 1,
     FORMAT_PROBE = 1,
@@ -245,9 +246,16 @@ static int plan_corpus(plan_t *plan, int remember, hash_t *ingest) {
     return plan->ingest_dir ? 0 : -1;
 }
 
+/* A stage of a verb that has several: its folder is CACHE/KIND-HASH. */
+static const char *add_named_stage(plan_t *plan, const char *kind, const char *verb, const char *name, hash_t hash,
+                                   int (*run)(const plan_t *, stage_t *), int32_t resumable) {
+    char text[HASH_TEXT];
+    const char *dir = format_text(plan->arena, "%s/%s-%.16s", plan->study->run.cache, kind, hash_print(text, hash));
+    return dir ? add_stage(plan, verb, name, dir, hash, run, -1, -1, resumable) : NULL;
+}
+
 static int plan_duplicates(plan_t *plan, hash_t ingest, hash_t *duplicates) {
     const study_census_t *census = &plan->study->census;
-    char text[HASH_TEXT];
     hasher_t *h = hasher_of("duplicates", FORMAT_DUPLICATES);
     if (!h) return -1;
     add_hash(h, ingest);
@@ -256,11 +264,21 @@ static int plan_duplicates(plan_t *plan, hash_t ingest, hash_t *duplicates) {
     hasher_add_i64(h, census->per_document);
     hasher_add_i64(h, census->top);
     *duplicates = hasher_finish(h);
-    const char *dir =
-        format_text(plan->arena, "%s/duplicates-%.16s", plan->study->run.cache, hash_print(text, *duplicates));
-    if (!dir) return -1;
-    plan->duplicates_dir = add_stage(plan, "census", "duplicates", dir, *duplicates, stage_duplicates, -1, -1, 1);
+    plan->duplicates_dir =
+        add_named_stage(plan, "duplicates", "census", "duplicates", *duplicates, stage_duplicates, 1);
     return plan->duplicates_dir ? 0 : -1;
+}
+
+static int plan_near(plan_t *plan, hash_t duplicates, hash_t *near) {
+    const study_census_t *census = &plan->study->census;
+    hasher_t *h = hasher_of("near", FORMAT_NEAR);
+    if (!h) return -1;
+    add_hash(h, duplicates);
+    hasher_add_i64(h, census->shingle);
+    hasher_add_f64(h, census->threshold);
+    *near = hasher_finish(h);
+    plan->near_dir = add_named_stage(plan, "near", "census", "near-duplicates", *near, stage_near, 0);
+    return plan->near_dir ? 0 : -1;
 }
 
 /* How the probes are drawn. A list counts by its contents, not by its name. */
@@ -375,6 +393,10 @@ static int add_stages(plan_t *plan, int remember) {
     if (study->census.asked) {
         TRY_GOTO(plan_duplicates(plan, ingest, &probes), end);
         add_hash(report, probes);
+        if (study->census.near) {
+            TRY_GOTO(plan_near(plan, probes, &probes), end);
+            add_hash(report, probes);
+        }
     }
     if (study->n_models > 0) TRY_GOTO(plan_census(plan, ingest, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {
@@ -432,7 +454,7 @@ int plan_create(study_t *study, plan_t *plan) {
     TRY(par_agree(plan->ops ? 0 : err_context("[run] kernels")));
     plan->arena = arena_create(1 << 16);
     if (!plan->arena) return -1;
-    int64_t most = 5 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
+    int64_t most = 6 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
     int rc = par_agree(plan->stage ? open_inputs(plan) : -1);
     if (rc == 0) rc = hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &plan->scripts);

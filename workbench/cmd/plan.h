@@ -37,6 +37,7 @@ struct plan {
     const char *tokenizer;                             // path of the tokenizer.json
     const char *ingest_dir, *probes_dir, *results_dir; // artifacts; probes_dir NULL: no models
     const char *duplicates_dir;                        // the census of several lengths; NULL: not asked for
+    const char *near_dir;                              // near-duplicates; NULL: not asked for
     const char *model_dir[STUDY_MODELS];               // checkpoint folders, trained here or given
     const char *store_dir[STUDY_MODELS][STUDY_MEMORIES];
     const char *probe_dir[STUDY_MODELS][STUDY_MEMORIES + 1]; // [model][0] bare, [model][1 + memory]

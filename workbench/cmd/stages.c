@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "index/duplicates.h"
+#include "index/near.h"
 #include "index/probes.h"
 #include "memory/datastore.h"
 #include "memory/knn.h"
@@ -94,6 +95,21 @@ int stage_duplicates(const plan_t *plan, stage_t *stage) {
                          .top = census->top,
                          .memory = plan->study->run.memory};
     int rc = duplicates_run(&spec, corpus, plan->tokenizer, stage->dir);
+    tokens_close(corpus);
+    return rc;
+}
+
+int stage_near(const plan_t *plan, stage_t *stage) {
+    const study_census_t *census = &plan->study->census;
+    char levels[PATH_BYTES];
+    tokens_t *corpus = NULL;
+    join(levels, plan->duplicates_dir, "levels");
+    TRY(open_members(plan, &corpus));
+    near_t spec = {.shingle = census->shingle,
+                   .threshold = census->threshold,
+                   .window = census->lengths.v[census->lengths.n - 1],
+                   .levels = levels};
+    int rc = near_run(&spec, corpus, stage->dir);
     tokens_close(corpus);
     return rc;
 }
@@ -298,7 +314,7 @@ static int write_report(const plan_t *plan, const stage_t *stage) {
     TRY(collect_cells(plan, &report, cells));
     join(path, stage->dir, "config.ini");
     TRY(study_write_config(study, path));
-    if (plan->duplicates_dir) TRY(report_census(&report, plan->duplicates_dir));
+    if (plan->duplicates_dir) TRY(report_census(&report, plan->duplicates_dir, plan->near_dir));
     if (study->n_models == 0) return 0;
     char matching[PATH_BYTES];
     join(matching, plan->probes_dir, "matching.csv");

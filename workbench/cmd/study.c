@@ -62,6 +62,11 @@ static const opt_t CENSUS[] = {
     {"per_document", OPT_BOOL, AT(study_census_t, per_document), "no", 0, 0,
      "yes: count the documents that hold a window, not the places"},
     {"top", OPT_INT, AT(study_census_t, top), "20", 0, 10000, "most duplicated windows of a length that are listed"},
+    {"near", OPT_BOOL, AT(study_census_t, near), "no", 0, 0,
+     "yes: find near-duplicates, too, of documents and of windows of the longest length"},
+    {"shingle", OPT_INT, AT(study_census_t, shingle), "5", 1, 1000, "tokens of a shingle, for near-duplicates"},
+    {"threshold", OPT_REAL, AT(study_census_t, threshold), "0.8", 0.1, 1,
+     "similarity of near-duplicates: shingles in both over shingles in one or both"},
 };
 
 static const opt_t MODEL[] = {
@@ -291,6 +296,9 @@ static int load_census(study_t *study) {
         if (census->lengths.v[i] <= census->lengths.v[i - 1])
             return err_set("%s: [census] lengths: list the lengths in rising order, each once",
                            ini_where(study->ini, "census", "lengths"));
+    if (census->near && census->shingle > census->lengths.v[census->lengths.n - 1])
+        return err_set("%s: [census] shingle = %lld is longer than the longest window",
+                       ini_where(study->ini, "census", "shingle"), (long long)census->shingle);
     return 0;
 }
 

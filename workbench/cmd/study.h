@@ -36,6 +36,9 @@ typedef struct {
     opt_ints_t lengths;
     int32_t overlapping, per_document;
     int64_t top;
+    int32_t near; // look for near-duplicates as well
+    int64_t shingle;
+    double threshold;
 } study_census_t;
 
 typedef struct {

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "report/figures.h"
 #include "report/report.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,10 +108,20 @@ static int copy(const char *from_dir, const char *dir, const char *name) {
     return rc;
 }
 
-int report_census(const report_t *report, const char *census_dir) {
+/* A table of an earlier run that this one does not have. */
+static int drop(const char *dir, const char *name) {
+    char *path = mem_printf("%s/%s", dir, name);
+    int rc = !path ? -1 : unlink(path) == 0 || errno == ENOENT ? 0 : err_set("%s: cannot be removed", path);
+    mem_free(path);
+    return rc;
+}
+
+int report_census(const report_t *report, const char *census_dir, const char *near_dir) {
     census_rows_t rows;
     TRY(copy(census_dir, report->dir, "duplicates.csv"));
     TRY(copy(census_dir, report->dir, "top.csv"));
+    TRY(near_dir ? copy(near_dir, report->dir, "near.csv") : drop(report->dir, "near.csv"));
+    TRY(near_dir ? copy(near_dir, report->dir, "near_sizes.csv") : drop(report->dir, "near_sizes.csv"));
     TRY(read_rows(report->dir, &rows));
     int rc = draw_figures(report, &rows);
     mem_free(rows.row);

@@ -77,11 +77,11 @@ int report_tables(const report_t *report);
 int report_figures(const report_t *report);
 /* Writes report.html: one file, with figures, tables and a few probes as text. Needs all fields. */
 int report_page(const report_t *report);
-/* The census of several lengths: copies duplicates.csv and top.csv (index/duplicates.h) from its folder to dir, and
- * draws figures/census.{svg,pdf,png}, how many windows occur how often, and figures/census_share.*, how much of the
- * text lies in windows that occur so often or more; one curve a length, points in figures/census.csv. Needs dir and
- * plots_dir. */
-int report_census(const report_t *report, const char *census_dir);
+/* The census of several lengths: copies duplicates.csv and top.csv (index/duplicates.h), near.csv and near_sizes.csv
+ * (index/near.h; near_dir NULL: none) to dir, and draws figures/census.{svg,pdf,png}, how many windows occur how often,
+ * and figures/census_share.*, how much of the text lies in windows that occur so often or more; one curve a length,
+ * points in figures/census.csv. Needs dir and plots_dir. */
+int report_census(const report_t *report, const char *census_dir, const char *near_dir);
 /* Prints the share of each length that is duplicated to stdout. Needs name and dir. */
 int report_census_print(const report_t *report);
 /* Prints rates by model, arm and duplicates at the longest context to stdout. Needs name, dir and alpha. */
