@@ -27,6 +27,7 @@ check 's/^lambda = 0, 0.5/lambda = 0, 1.5/' "lambda" "1.5"
 check 's|^documents = .*|documents = /nowhere/*.jsonl|' "/nowhere/*.jsonl"
 check 's/^tokenizer = .*/tokenizer = none.json/' "none.json"
 check 's/^sequences = .*/sequences = many/' "many"
+check "s|^tokenizer = .*|tokenizer = $DIR/study/part0.jsonl|" "bad.ini:" "[corpus] tokenizer: " "part0.jsonl" "no tokenizer.json"
 RANKS=1 # enough: the ways out on several ranks are shown
 check 's/^models = large/models = large, huge/' "huge"
 check 's/^models = large/models =/' "bad.ini:" "models" "give a value"

@@ -6,6 +6,7 @@
 #include "cmd/stages.h"
 #include "model/spec.h"
 #include "par/par.h"
+#include "text/tokenizer.h"
 #include "text/tokens.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -438,6 +439,17 @@ static int open_inputs(plan_t *plan) {
     return ingest_check(&spec, corpus->train_vocab > 0);
 }
 
+/* On rank 0: before terabytes are hashed. */
+static int check_tokenizer(const plan_t *plan) {
+    const study_t *study = plan->study;
+    tokenizer_t *tokenizer;
+    if (study->corpus.train_vocab) return 0;
+    if (tokenizer_load(study->corpus.tokenizer, &tokenizer) != 0)
+        return err_context("%s: [corpus] tokenizer", ini_where(study->ini, "corpus", "tokenizer"));
+    tokenizer_free(tokenizer);
+    return 0;
+}
+
 /* On rank 0. */
 static int check_checkpoints(const plan_t *plan) {
     for (int32_t i = 0; i < plan->study->n_models; i++) {
@@ -458,6 +470,7 @@ int plan_create(study_t *study, plan_t *plan) {
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
     int rc = par_agree(plan->stage ? open_inputs(plan) : -1);
     if (rc == 0) rc = hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &plan->scripts);
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? check_tokenizer(plan) : 0);
     if (rc == 0) rc = par_agree(par_rank() == 0 ? check_checkpoints(plan) : 0);
     if (rc != 0) plan_free(plan);
     return rc;

@@ -43,6 +43,8 @@ int json_check_unset(const json_t *object, const char *where, const char *key) {
 
 static int load_tree(const json_t *root, tokenizer_t *t) {
     if (!json_is_object(root)) return err_set("the file does not hold a JSON object");
+    if (!json_is_object(json_object_get(root, "model")))
+        return err_set("there is no \"model\" in it: this is no tokenizer.json");
     TRY(json_check_keys(root, "the file",
                         (const char *const[]){"version", "truncation", "padding", "added_tokens", "normalizer",
                                               "pre_tokenizer", "post_processor", "decoder", "model", NULL}));
@@ -59,7 +61,7 @@ int tokenizer_parse(const void *json, size_t bytes, tokenizer_t **tokenizer) {
     json_error_t error;
     if (bytes == 0) return err_set("the file is empty");
     json_t *root = json_loadb(json, bytes, JSON_REJECT_DUPLICATES, &error);
-    if (!root) return err_set("line %d: %s", error.line, error.text);
+    if (!root) return err_set("line %d: %s: this is no tokenizer.json, or a damaged one", error.line, error.text);
     tokenizer_t *t = mem_new(1, sizeof *t, "tokenizer");
     int rc = -1;
     if (t) {

@@ -17,8 +17,19 @@ typedef struct {
     int32_t next_added; // id of the next added token that the vocabulary does not have
 } loader_t;
 
+/* A flag of another type would be read as false, and the text otherwise than by whoever wrote it. */
+static int check_types(const json_t *model) {
+    static const char *const flags[] = {"fuse_unk", "byte_fallback", "ignore_merges"};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const json_t *flag = json_object_get(model, flags[i]);
+        if (!json_is_unset(flag) && !json_is_boolean(flag))
+            return err_set("model: %s is neither true nor false", flags[i]);
+    }
+    const json_t *unknown = json_object_get(model, "unk_token");
+    return json_is_unset(unknown) || json_is_string(unknown) ? 0 : err_set("model: unk_token is not a text");
+}
+
 static int check_model(const json_t *model, loader_t *l) {
-    if (!json_is_object(model)) return err_set("model is missing");
     const json_t *type = json_object_get(model, "type"); // early GPT-2 files have none
     if (type && strcmp(json_text_of(model, "type"), "BPE") != 0) {
         return err_set("model type %.80s is not supported; only BPE is", json_text_of(model, "type"));
@@ -27,6 +38,7 @@ static int check_model(const json_t *model, loader_t *l) {
                         (const char *const[]){"type", "dropout", "unk_token", "continuing_subword_prefix",
                                               "end_of_word_suffix", "fuse_unk", "byte_fallback", "ignore_merges",
                                               "vocab", "merges", NULL}));
+    TRY(check_types(model));
     TRY(json_check_unset(model, "model", "dropout"));
     TRY(json_check_unset(model, "model", "continuing_subword_prefix"));
     TRY(json_check_unset(model, "model", "end_of_word_suffix"));
