@@ -99,27 +99,35 @@ static void add_input(hasher_t *h, const input_t *input) {
     hasher_add_text(h, input->rules->source_field);
 }
 
-/* Collective. */
-static int hash_inputs(plan_t *plan, int remember, hash_t *hash) {
-    char cache[4096];
-    file_hash_t *file = arena_new(plan->arena, 2 * plan->inputs.count, sizeof *file, "hashes of the inputs");
-    TRY(par_agree(file ? 0 : -1));
-    plan->file = file;
-    plan->files = 0;
-    for (int64_t i = 0; i < plan->inputs.count; i++) {
-        const input_t *input = &plan->inputs.input[i];
-        file[plan->files++].path = input->path;
-        if (input->second) file[plan->files++].path = input->second;
+/* The files of a list, appended to those of the plan. */
+static void list_files(plan_t *plan, const inputs_t *inputs) {
+    for (int64_t i = 0; i < inputs->count; i++) {
+        plan->file[plan->files++].path = inputs->input[i].path;
+        if (inputs->input[i].second) plan->file[plan->files++].path = inputs->input[i].second;
     }
+}
+
+/* Collective: reads the files of all lists. */
+static int hash_files(plan_t *plan, int remember) {
+    char cache[4096];
+    int64_t most = 2 * (plan->inputs.count + plan->control_inputs.count);
+    plan->file = arena_new(plan->arena, most, sizeof *plan->file, "hashes of the inputs");
+    plan->files = 0;
+    TRY(par_agree(plan->file ? 0 : -1));
+    list_files(plan, &plan->inputs);
+    list_files(plan, &plan->control_inputs);
     snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
-    TRY(file_hashes(file, plan->files, cache, remember));
+    return file_hashes(plan->file, plan->files, cache, remember);
+}
+
+/* Collective: the hash of a list, whose files are those of the plan from *at on. */
+static int hash_inputs(const plan_t *plan, const inputs_t *inputs, int64_t *at, hash_t *hash) {
     hasher_t *h = hasher_of("inputs", 2);
     TRY(par_agree(h ? 0 : -1));
-    for (int64_t i = 0, at = 0; i < plan->inputs.count; i++) {
-        const input_t *input = &plan->inputs.input[i];
-        add_input(h, input);
-        add_hash(h, file[at++].hash);
-        if (input->second) add_hash(h, file[at++].hash);
+    for (int64_t i = 0; i < inputs->count; i++) {
+        add_input(h, &inputs->input[i]);
+        add_hash(h, plan->file[(*at)++].hash);
+        if (inputs->input[i].second) add_hash(h, plan->file[(*at)++].hash);
     }
     *hash = hasher_finish(h);
     return 0;
@@ -218,10 +226,31 @@ static void add_corpus_settings(hasher_t *h, const study_t *study, hash_t inputs
     for (int32_t i = 0; i < study->inject.duplicates.n; i++) hasher_add_i64(h, study->inject.duplicates.v[i]);
 }
 
-static int plan_corpus(plan_t *plan, int remember, hash_t *ingest) {
+/* The control corpus that was given: documents with the same tokenizer, all of them in its folder "members". */
+static int plan_controls(plan_t *plan, hash_t inputs, hash_t tokenizer, hash_t *ingest) {
     const study_t *study = plan->study;
-    hash_t inputs, tokenizer;
-    TRY(hash_inputs(plan, remember, &inputs));
+    hasher_t *h = hasher_of("controls", FORMAT_INGEST);
+    if (!h) return -1;
+    add_hash(h, inputs);
+    add_hash(h, tokenizer);
+    hasher_add_i64(h, study->corpus.part);
+    hasher_add_text(h, study->corpus.end_token);
+    *ingest = hasher_finish(h);
+    const char *dir = add_stage(plan, "controls", "controls", NULL, *ingest, stage_controls, -1, -1, 1);
+    if (!dir) return -1;
+    plan->stage[plan->n_stages - 1].verb = "ingest";
+    plan->controls_dir = format_text(plan->arena, "%s/members", dir);
+    return plan->controls_dir ? 0 : -1;
+}
+
+/* controls: the hash of what else the probes depend on; of no use when no control corpus was given. */
+static int plan_corpus(plan_t *plan, int remember, hash_t *ingest, hash_t *controls) {
+    const study_t *study = plan->study;
+    hash_t inputs, control_inputs, tokenizer;
+    int64_t at = 0;
+    TRY(hash_files(plan, remember));
+    TRY(hash_inputs(plan, &plan->inputs, &at, &inputs));
+    TRY(hash_inputs(plan, &plan->control_inputs, &at, &control_inputs));
     if (study->corpus.train_vocab) {
         hasher_t *h = hasher_of("tokenizer", FORMAT_TOKENIZER);
         if (!h) return -1;
@@ -244,7 +273,11 @@ static int plan_corpus(plan_t *plan, int remember, hash_t *ingest) {
     hasher_add_text(h, study->corpus.end_token);
     *ingest = hasher_finish(h);
     plan->ingest_dir = add_stage(plan, "ingest", "ingest", NULL, *ingest, stage_ingest, -1, -1, 1);
-    return plan->ingest_dir ? 0 : -1;
+    if (!plan->ingest_dir) return -1;
+    if (plan->control_inputs.count > 0 && study->n_models > 0)
+        return plan_controls(plan, control_inputs, tokenizer, controls);
+    plan->controls_dir = format_text(plan->arena, "%s/controls", plan->ingest_dir);
+    return plan->controls_dir ? 0 : -1;
 }
 
 /* A stage of a verb that has several: its folder is CACHE/KIND-HASH. */
@@ -299,11 +332,12 @@ static int add_sample(hasher_t *h, const study_t *study) {
     return 0;
 }
 
-static int plan_census(plan_t *plan, hash_t ingest, hash_t *probes) {
+static int plan_census(plan_t *plan, hash_t ingest, hash_t controls, hash_t *probes) {
     const study_t *study = plan->study;
     hasher_t *h = hasher_of("census", FORMAT_CENSUS);
     if (!h) return -1;
     add_hash(h, ingest);
+    if (plan->control_inputs.count > 0) add_hash(h, controls);
     hasher_add_i64(h, study->run.seed);
     int rc = add_sample(h, study);
     *probes = hasher_finish(h);
@@ -383,14 +417,14 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
 
 static int add_stages(plan_t *plan, int remember) {
     study_t *study = plan->study;
-    hash_t ingest, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
+    hash_t ingest, controls, probes, model[STUDY_MODELS], store[STUDY_MODELS][STUDY_MEMORIES];
     hasher_t *report = hasher_of("report", FORMAT_REPORT);
     if (!report) return -1;
     hasher_add_text(report, study->run.name);
     hasher_add_f64(report, study->probe.alpha);
     int rc = 0;
     add_hash(report, plan->scripts);
-    TRY_GOTO(plan_corpus(plan, remember, &ingest), end);
+    TRY_GOTO(plan_corpus(plan, remember, &ingest, &controls), end);
     if (study->census.asked) {
         TRY_GOTO(plan_duplicates(plan, ingest, &probes), end);
         add_hash(report, probes);
@@ -399,7 +433,7 @@ static int add_stages(plan_t *plan, int remember) {
             add_hash(report, probes);
         }
     }
-    if (study->n_models > 0) TRY_GOTO(plan_census(plan, ingest, &probes), end);
+    if (study->n_models > 0) TRY_GOTO(plan_census(plan, ingest, controls, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {
         TRY_GOTO(plan_model(plan, i, ingest, &model[i]), end);
         hasher_add_text(report, study->model[i].name);
@@ -436,7 +470,12 @@ static int open_inputs(plan_t *plan) {
     snprintf(where, sizeof where, "%s: [corpus] documents", ini_where(study->ini, "corpus", "documents"));
     TRY(inputs_open(corpus->documents, &rules, where, &plan->inputs));
     ingest_t spec = {.inputs = &plan->inputs, .held_out = corpus->held_out};
-    return ingest_check(&spec, corpus->train_vocab > 0);
+    TRY(ingest_check(&spec, corpus->train_vocab > 0));
+    if (!*corpus->controls) return 0;
+    snprintf(where, sizeof where, "%s: [corpus] controls", ini_where(study->ini, "corpus", "controls"));
+    TRY(inputs_open(corpus->controls, &rules, where, &plan->control_inputs));
+    spec = (ingest_t){.inputs = &plan->control_inputs};
+    return ingest_check(&spec, 0);
 }
 
 /* On rank 0: before terabytes are hashed. */
@@ -487,6 +526,7 @@ int plan_stages(plan_t *plan, int remember) {
 
 void plan_free(plan_t *plan) {
     inputs_free(&plan->inputs);
+    inputs_free(&plan->control_inputs);
     arena_free(plan->arena);
     memset(plan, 0, sizeof *plan);
 }

@@ -29,13 +29,14 @@ struct stage {
 struct plan {
     study_t *study;
     const tensor_ops_t *ops;
-    arena_t *arena; // owns all texts
-    inputs_t inputs;
-    file_hash_t *file; // (files) of the inputs, as they were hashed
+    arena_t *arena;                  // owns all texts
+    inputs_t inputs, control_inputs; // the second of [corpus] controls
+    file_hash_t *file;               // (files) of the inputs, as they were hashed
     int64_t files;
     hash_t scripts;                                    // of the figures
     const char *tokenizer;                             // path of the tokenizer.json
     const char *ingest_dir, *probes_dir, *results_dir; // artifacts; probes_dir NULL: no models
+    const char *controls_dir;                          // token corpus of the controls
     const char *duplicates_dir;                        // the census of several lengths; NULL: not asked for
     const char *near_dir;                              // near-duplicates; NULL: not asked for
     const char *model_dir[STUDY_MODELS];               // checkpoint folders, trained here or given

@@ -60,11 +60,20 @@ int stage_ingest(const plan_t *plan, stage_t *stage) {
     return par_agree(par_rank() == 0 ? file_copy(plan->tokenizer, copy) : 0);
 }
 
+int stage_controls(const plan_t *plan, stage_t *stage) {
+    ingest_t spec;
+    TRY(par_agree(plan_ingest(plan, stage, &spec)));
+    spec.inputs = &plan->control_inputs;
+    spec.held_out = 0; // of these: none is trained on
+    spec.inject.per_level = 0;
+    spec.is_controls = 1;
+    return check_inputs(plan, stage, ingest_run(&spec, plan->tokenizer, stage->dir));
+}
+
 int stage_census(const plan_t *plan, stage_t *stage) {
     const study_t *study = plan->study;
-    char members[PATH_BYTES], controls[PATH_BYTES];
+    char members[PATH_BYTES];
     join(members, plan->ingest_dir, "members");
-    join(controls, plan->ingest_dir, "controls");
     sample_t spec = {.protocol = study->probe.protocol,
                      .length = study_window(study),
                      .suffix = study->probe.suffix,
@@ -75,7 +84,7 @@ int stage_census(const plan_t *plan, stage_t *stage) {
                      .match = strcmp(study->probe.match, "source") == 0 ? MATCH_SOURCE : MATCH_COMPRESSIBILITY,
                      .seed = (uint64_t)study->run.seed,
                      .memory = study->run.memory};
-    return probes_sample(&spec, members, controls, stage->dir);
+    return probes_sample(&spec, members, plan->controls_dir, stage->dir);
 }
 
 static int open_members(const plan_t *plan, tokens_t **tokens) {

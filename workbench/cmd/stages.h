@@ -8,6 +8,7 @@ int stage_tokenizer(const plan_t *plan, stage_t *stage);
 int stage_ingest(const plan_t *plan, stage_t *stage);
 int stage_duplicates(const plan_t *plan, stage_t *stage);
 int stage_near(const plan_t *plan, stage_t *stage);
+int stage_controls(const plan_t *plan, stage_t *stage);
 int stage_census(const plan_t *plan, stage_t *stage);
 int stage_train(const plan_t *plan, stage_t *stage);
 int stage_store(const plan_t *plan, stage_t *stage);

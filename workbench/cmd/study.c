@@ -34,6 +34,10 @@ static const opt_t CORPUS[] = {
      "a tokenizer.json, or train:N to train one of N entries on the corpus"},
     {"held_out", OPT_REAL, AT(study_corpus_t, held_out), "5%", 0, 0.9,
      "share of the documents, by hash of their id, kept from training: the controls"},
+    {"controls", OPT_TEXT, AT(study_corpus_t, controls), "", 0, 0,
+     "list of documents, as above, that the models have not seen, for models trained elsewhere: the controls in place "
+     "of "
+     "held-out documents; held_out is then 0"},
     {"text_field", OPT_TEXT, AT(study_corpus_t, text_field), "text", 0, 0,
      "of JSON lines: where the text is; a.b goes into an object, \"a | b\" takes the first that is there"},
     {"id_field", OPT_TEXT, AT(study_corpus_t, id_field), "id", 0, 0, "of JSON lines: where the id is, likewise"},
@@ -162,6 +166,20 @@ static int check_name(const char *section, const char *name) {
     if (*name && *name != '.' && strlen(name) <= 64 && name[strspn(name, ALLOWED)] == 0) return 0;
     return err_set("[%s]: the name \"%s\" may hold letters, digits, '.', '_' and '-' (not first a '.'), at most 64",
                    section, name);
+}
+
+/* Documents of its own take the place of held-out ones, and planted sequences have their own controls. */
+static int check_controls(study_t *study) {
+    const char *where = ini_where(study->ini, "corpus", "controls");
+    if (!*study->corpus.controls) return 0;
+    if (!ini_get(study->ini, "corpus", "held_out")) study->corpus.held_out = 0;
+    if (study->corpus.held_out > 0)
+        return err_set("%s: [corpus] controls take the place of held-out documents: leave out held_out, or set it to 0",
+                       where);
+    if (study->inject.per_level > 0)
+        return err_set(
+            "%s: [corpus] controls: planted sequences bring controls of their own; use held_out with [inject]", where);
+    return 0;
 }
 
 static int load_model(ini_t *ini, const char *name, study_model_t *model) {
@@ -311,6 +329,7 @@ static int load_sections(study_t *study) {
     TRY(check_part(ini, &study->corpus));
     TRY(opt_fill(INJECT, ROWS(INJECT), ini, "inject", &study->inject));
     TRY(parse_sequences(ini, &study->inject));
+    TRY(check_controls(study));
     TRY(load_census(study));
     TRY(opt_fill(PROBE, ROWS(PROBE), ini, "probe", &study->probe));
     TRY(parse_sample(ini, &study->probe));

@@ -17,6 +17,7 @@ typedef struct {
 
 typedef struct {
     const char *documents, *tokenizer;
+    const char *controls;                             // "": those held out
     const char *text_field, *id_field, *source_field; // of JSON lines
     const char *end_token;                            // "": the tokenizer's own
     double held_out;

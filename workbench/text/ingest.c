@@ -254,8 +254,11 @@ static int finish(const ingest_parts_t *parts, const char *dir) {
     TRY(ingest_ids_check(parts, dir, &members, &controls));
     if (members == 0) return nobody_left(parts, controls);
     TRY(par_agree(par_rank() == 0 ? each_half(dir, tokens_seal) : 0));
-    log_info("ingest: %lld documents to train on, with %lld planted copies; %lld held out",
-             (long long)(members - planted), (long long)planted, (long long)controls);
+    if (spec->is_controls)
+        log_info("controls: %lld documents", (long long)members);
+    else
+        log_info("ingest: %lld documents to train on, with %lld planted copies; %lld held out",
+                 (long long)(members - planted), (long long)planted, (long long)controls);
     return 0;
 }
 

@@ -35,6 +35,7 @@ typedef struct {
     int64_t memory;        // bytes a rank may use, besides the program and the tokenizer
     const char *end_token; // the text of the token behind each document; NULL or "": the tokenizer's own
     const char *scratch;   // an existing folder for words that find no room in memory, while a tokenizer is trained
+    int32_t is_controls;   // 1: documents that no model is trained on; messages say so, nothing else
     const char *key;       // names all that goes in; work begun with another is removed. NULL: begin anew
 } ingest_t;
 
