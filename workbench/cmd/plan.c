@@ -505,7 +505,7 @@ int plan_create(study_t *study, plan_t *plan) {
     TRY(par_agree(plan->ops ? 0 : err_context("[run] kernels")));
     plan->arena = arena_create(1 << 16);
     if (!plan->arena) return -1;
-    int64_t most = 6 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
+    int64_t most = 7 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
     int rc = par_agree(plan->stage ? open_inputs(plan) : -1);
     if (rc == 0) rc = hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &plan->scripts);
