@@ -1,11 +1,12 @@
 # How many windows occur how often in the corpus: one curve a window length.
 folder = ARG1; data = ARG2; base = ARG3; curves = ARG4 + 0
 load folder."/census_look.gp"
-set logscale xy
+set logscale y
 set ylabel "distinct windows"
 set format x "%.0f"
 set format y "10^{%L}"
 stats data using "x" name "x" nooutput
+set logscale x (x_max > 2000 ? 10 : 2)
 set xrange [0.9:x_max * 1.3]
 do for [terminal in "svg pdf png"] {
     if (terminal eq "svg") { set terminal @svg }

@@ -20,7 +20,7 @@ do for [i=0:curves-1] {
     stats data using (own("length", i)) name "curve" nooutput
     names = names.sprintf(" %.0f", curve_min)
 }
-set key outside right top Left reverse samplen 1 spacing 0.95 width -1 font ",11" textcolor rgb "#222222"
+set key outside right top Left reverse samplen 1 spacing 0.95 font ",11" textcolor rgb "#222222"
 set key title "tokens" font ",11"
 svg = "svg size 560,380 dynamic enhanced font 'Helvetica,14' background '#FFFFFF'"
 pdf = "pdfcairo size 4.67in,3.17in enhanced font 'Helvetica,12' linewidth 1"

@@ -1,11 +1,11 @@
 # How much of the corpus lies in windows that occur so often or more: one curve a window length.
 folder = ARG1; data = ARG2; base = ARG3; curves = ARG4 + 0
 load folder."/census_look.gp"
-set logscale x
 set xlabel "copies in the corpus, at least"
 set ylabel "share of the corpus (% of tokens)"
 set format x "%.0f"
 stats data using "at_least" name "x" nooutput
+set logscale x (x_max > 2000 ? 10 : 2)
 # From two copies on: the share of what occurs once or more says how many documents are longer than a window.
 repeated(name, i) = column("at_least") >= 2 ? own(name, i) : NaN
 set xrange [1.8:(x_max > 4 ? x_max : 4) * 1.3]

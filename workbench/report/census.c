@@ -69,20 +69,24 @@ static int32_t write_points(const census_rows_t *rows, csv_out_t *out) {
     return curve + 1;
 }
 
+/* With fewer than one curve there is nothing to draw, and a figure of an earlier run goes. */
 static int draw(const report_t *report, const char *name, const char *data, int32_t curves) {
     char curves_text[NUM_TEXT];
     char *base = mem_printf("%s/figures/%s", report->dir, name), *raw = base ? mem_printf("%s.raw", base) : NULL;
     char *script = mem_printf("%s/%s.gp", report->plots_dir, name);
     snprintf(curves_text, sizeof curves_text, "%d", curves);
     int rc = raw && script ? 0 : -1;
-    if (rc == 0) rc = figure_publish(script, (const char *[]){report->plots_dir, data, raw, curves_text, NULL}, base);
+    if (rc == 0 && curves < 1)
+        figure_remove(base);
+    else if (rc == 0)
+        rc = figure_publish(script, (const char *[]){report->plots_dir, data, raw, curves_text, NULL}, base);
     mem_free(base);
     mem_free(raw);
     mem_free(script);
     return rc;
 }
 
-/* A corpus without a window of any length has no figure. */
+/* A corpus without a window of any length has no figure, one without duplicates none of their share. */
 static int draw_figures(const report_t *report, const census_rows_t *rows) {
     csv_out_t *out;
     char *dir = mem_printf("%s/figures", report->dir), *data = mem_printf("%s/figures/census.csv", report->dir);
@@ -93,8 +97,10 @@ static int draw_figures(const report_t *report, const census_rows_t *rows) {
         curves = write_points(rows, out);
         rc = csv_commit(out);
     }
-    if (rc == 0 && curves > 0) rc = draw(report, "census", data, curves);
-    if (rc == 0 && curves > 0) rc = draw(report, "census_share", data, curves);
+    int repeated = 0;
+    for (int64_t i = 0; i < rows->n; i++) repeated |= rows->row[i].low > 1;
+    if (rc == 0) rc = draw(report, "census", data, curves);
+    if (rc == 0) rc = draw(report, "census_share", data, repeated ? curves : 0);
     mem_free(dir);
     mem_free(data);
     return rc;

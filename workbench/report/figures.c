@@ -185,6 +185,10 @@ int figure_publish(const char *script, const char *const *argument, const char *
     return rc;
 }
 
+void figure_remove(const char *base) {
+    settle(base, 1);
+}
+
 static int draw(const report_t *report, const figure_t *f, const curves_t *curves, const char *base) {
     double top;
     int32_t widest;

@@ -16,5 +16,6 @@ extern const figure_t figure[FIGURES];
 /* Runs a script that leaves BASE.raw.svg, .pdf and .png; these become BASE.svg and so on, durably and with the same
  * bytes for the same data. On failure none of them stays. */
 int figure_publish(const char *script, const char *const *argument, const char *base);
+void figure_remove(const char *base); // of an earlier run that this one does not have
 
 #endif
