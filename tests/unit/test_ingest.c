@@ -281,6 +281,18 @@ static void bad_corpora_are_refused(void **state) {
     assert_int_equal(remove(path[1]), 0);
     refuses(&spec, "gone.jsonl");
 
+    uint16_t tokens[4] = {1, 2, 3, 4};
+    check_ok(file_write(scratch("raw.bin"), tokens, sizeof tokens));
+    for (int end = 3; end <= 5; end++) { // inside, at the end, nowhere
+        char *entry = mem_printf("tokens:%s:u16:end=%d", scratch("raw.bin"), end);
+        open_files(1, &entry);
+        if (end < 5)
+            check_ok(ingest_run(&spec, scratch("tokenizer.json"), scratch("raw")));
+        else
+            refuses(&spec, "raw.bin: token 5, which is to mark where documents end, is nowhere in it");
+        mem_free(entry);
+    }
+
     path[0] = scratch("none.jsonl");
     open_files(1, path);
     refuses(&spec, "no document is left to train on");

@@ -274,6 +274,15 @@ static int id_check(const ingest_t *spec, const document_t *document) {
                    document->id);
 }
 
+/* A stream of tokens without a single mark is one document of any size, which is rarely what was meant. */
+static int mark_check(const input_t *input, const document_t *document) {
+    if (document->tokens == NULL || input->end < 0 || document->n == 0 || document->n < input->size) return 0;
+    if (strcmp(input->format->unit, "tokens") != 0) return 0;
+    return err_set("token %lld, which is to mark where documents end, is nowhere in it: is end right? end=none takes "
+                   "the file for one document",
+                   (long long)input->end);
+}
+
 static int seek(ingest_walker_t *w, int64_t input, int64_t first, int64_t last) {
     if (w->reader == NULL || w->input != input || first < w->at) {
         ingest_walker_close(w);
@@ -293,7 +302,8 @@ static int walk_input(ingest_walker_t *w, int64_t index, int64_t first, int64_t 
     TRY(seek(w, index, first, last));
     while ((rc = documents_next(w->reader, &document)) == 1) {
         TRY(par_go_on());
-        if (id_check(spec, &document) != 0) return err_context("%s", input->path);
+        if (id_check(spec, &document) != 0 || mark_check(input, &document) != 0)
+            return err_context("%s", input->path);
         TRY(visit(self, input, &document, holds_out(spec, document.id)));
         if (w->progress != NULL) progress_document(w->progress, &document);
     }
