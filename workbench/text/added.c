@@ -1,8 +1,10 @@
-/* Finding added tokens: a bitmap of their first two bytes rejects nearly every place; where it does not, the sorted
- * list is narrowed byte by byte, which walks the same path as a trie would. */
+/* Finding added tokens. Tokens are many but start in few ways (<| and two spaces are all that GPT-NeoX has), so places
+ * where one may start are looked for in eight bytes at a time; where the ways are more, with a bitmap of the first two
+ * bytes. Only there the sorted list is searched. */
 #include "text/added.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/bytes.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 #include <stdlib.h>
@@ -11,6 +13,22 @@
 static void set_pair(uint64_t *set, uint8_t a, uint8_t b) {
     uint32_t pair = (uint32_t)a << 8 | b;
     set[pair / 64] |= (uint64_t)1 << pair % 64;
+}
+
+static const uint64_t each_byte = 0x0101010101010101u;
+
+static void add_start(added_t *added, const uint8_t *text, size_t bytes) {
+    added_start_t new = {.a = each_byte * text[0]};
+    if (bytes > 1)
+        new.b = each_byte *text[1];
+    else
+        new.any = UINT64_MAX;
+    for (int32_t i = 0; i < added->starts && i < ADDED_STARTS; i++) {
+        const added_start_t *s = &added->start[i];
+        if (s->a == new.a && s->b == new.b && s->any == new.any) return;
+    }
+    if (added->starts < ADDED_STARTS) added->start[added->starts] = new;
+    if (added->starts <= ADDED_STARTS) added->starts++;
 }
 
 int added_put(added_t *added, const added_token_t *token) {
@@ -22,6 +40,7 @@ int added_put(added_t *added, const added_token_t *token) {
     memcpy(copy, text, bytes);
     added->token[added->n] = *token;
     added->token[added->n++].text = copy;
+    add_start(added, text, bytes);
     added->first[text[0]] = 1;
     if (bytes == 1) {
         added->single[text[0]] = 1;
@@ -58,41 +77,66 @@ void added_free(added_t *added) {
     *added = (added_t){0};
 }
 
-/* The first index in [lo, hi) whose token has, after `depth` equal bytes, a byte of at least `byte` there. A token that
- * ends at `depth` comes before all that go on. */
-static int64_t lower(const added_t *added, int64_t lo, int64_t hi, size_t depth, int32_t byte) {
-    while (lo < hi) {
-        int64_t mid = lo + (hi - lo) / 2;
-        const added_token_t *t = &added->token[mid];
-        if (t->bytes <= depth || t->text[depth] < byte) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo;
+/* Negative, zero or positive as the token sorts before a text, is it, or sorts behind it. */
+static int compare(const added_token_t *token, const uint8_t *text, size_t bytes) {
+    int order = memcmp(token->text, text, token->bytes < bytes ? token->bytes : bytes);
+    return order != 0 ? order : (token->bytes > bytes) - (token->bytes < bytes);
 }
 
+/* The tokens that the text starts with sort before it, and whatever sorts between the longest of them and the text
+ * starts with it too. So it is the last one before the text, or starts what the two have in common. */
 static const added_token_t *longest_at(const added_t *added, const uint8_t *text, size_t bytes) {
-    const added_token_t *found = NULL;
-    int64_t lo = 0, hi = added->n;
-    for (size_t depth = 0; depth < bytes && lo < hi; depth++) {
-        lo = lower(added, lo, hi, depth, text[depth]);
-        hi = lower(added, lo, hi, depth, text[depth] + 1);
-        if (lo < hi && added->token[lo].bytes == depth + 1) found = &added->token[lo];
+    while (bytes > 0) {
+        int64_t lo = 0, hi = added->n;
+        while (lo < hi) {
+            int64_t mid = lo + (hi - lo) / 2;
+            if (compare(&added->token[mid], text, bytes) <= 0) {
+                lo = mid + 1;
+            } else {
+                hi = mid;
+            }
+        }
+        if (lo == 0) break;
+        const added_token_t *last = &added->token[lo - 1];
+        size_t common = 0;
+        while (common < last->bytes && common < bytes && last->text[common] == text[common]) common++;
+        if (common == last->bytes) return last;
+        bytes = common;
     }
-    return found;
+    return NULL;
+}
+
+/* Bit 7 of each byte that is zero; of those above the lowest one, some that are not. */
+static inline uint64_t zero_bytes(uint64_t word) {
+    return (word - each_byte) & ~word & each_byte << 7;
+}
+
+/* The first place from `at` on where a token may start, eight places at a time; or one from which on fewer are left. */
+static size_t skip_words(const added_t *added, const uint8_t *text, size_t at, size_t bytes) {
+    for (; at + 9 <= bytes; at += 8) {
+        uint64_t here = bytes_get_u64(text + at), next = bytes_get_u64(text + at + 1), found = 0;
+        for (int32_t i = 0; i < added->starts; i++) {
+            const added_start_t *s = &added->start[i];
+            found |= zero_bytes((here ^ s->a) | ((next ^ s->b) & ~s->any));
+        }
+        if (found) return at + (size_t)__builtin_ctzll(found) / 8;
+    }
+    return at;
+}
+
+static int may_start(const added_t *added, const uint8_t *text, size_t at, size_t bytes) {
+    if (!added->first[text[at]]) return 0;
+    if (added->single[text[at]]) return 1;
+    if (at + 1 >= bytes) return 0;
+    uint32_t pair = (uint32_t)text[at] << 8 | text[at + 1];
+    return (int)(added->pair[pair / 64] >> pair % 64 & 1);
 }
 
 static const added_token_t *find(const added_t *added, const uint8_t *text, size_t at, size_t bytes, size_t *start) {
     for (; at < bytes; at++) {
-        if (!added->first[text[at]]) continue;
-        if (!added->single[text[at]]) {
-            if (at + 1 >= bytes) continue;
-            uint32_t pair = (uint32_t)text[at] << 8 | text[at + 1];
-            if (!(added->pair[pair / 64] >> pair % 64 & 1)) continue;
-        }
-        const added_token_t *t = longest_at(added, text + at, bytes - at);
+        if (added->starts <= ADDED_STARTS) at = skip_words(added, text, at, bytes);
+        while (at < bytes && !may_start(added, text, at, bytes)) at++;
+        const added_token_t *t = at < bytes ? longest_at(added, text + at, bytes - at) : NULL;
         if (!t) continue;
         *start = at;
         return t;

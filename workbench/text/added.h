@@ -13,9 +13,18 @@ typedef struct {
     int lstrip, rstrip;
 } added_token_t;
 
+/* How tokens start: with two bytes, or one alone. */
+enum { ADDED_STARTS = 4 };
+typedef struct {
+    uint64_t a, b; // eight times each byte
+    uint64_t any;  // all ones: whatever stands in the place of b
+} added_start_t;
+
 typedef struct {
     int64_t n, capacity;
-    added_token_t *token;        // sorted by bytes once added_sort was called
+    added_token_t *token; // sorted by bytes once added_sort was called
+    int32_t starts;       // how many there are, or more than ADDED_STARTS
+    added_start_t start[ADDED_STARTS];
     uint64_t pair[65536 / 64];   // bit a << 8 | b: some token starts with the bytes a b
     uint8_t single[256];         // some token is the byte alone
     uint8_t first[256];          // some token starts with the byte

@@ -5,6 +5,7 @@
 #include "text/nfc.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/bytes.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 #include <stdlib.h>
@@ -83,13 +84,22 @@ static int append_span(nfc_t *nfc, const uint8_t *text, size_t bytes) {
     return 0;
 }
 
+/* Behind the run of ASCII that goes on at `at`. */
+static size_t ascii_end(const uint8_t *text, size_t at, size_t bytes) {
+    while (bytes - at >= 8 && (bytes_get_u64(text + at) & 0x8080808080808080u) == 0) at += 8;
+    while (at < bytes && text[at] < 0x80) at++;
+    return at;
+}
+
 int nfc_normalize(nfc_t *nfc, const uint8_t *text, size_t bytes, const uint8_t **out, size_t *out_bytes) {
     size_t copied = 0, base = 0, at = 0; // copied: input already dealt with; base: start of the last inert character
     nfc->bytes = 0;
     while (at < bytes) {
         int32_t code;
-        if (text[at] < 0x80) {
-            base = at++;
+        size_t plain = ascii_end(text, at, bytes);
+        if (plain > at) {
+            base = plain - 1;
+            at = plain;
             continue;
         }
         size_t n = utf8_next(text, at, bytes, &code);

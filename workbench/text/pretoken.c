@@ -1,5 +1,6 @@
 /* The rules by hand: a table for ASCII, frozen Unicode tables for the rest. */
 #include "text/pretoken.h"
+#include "text/bytes.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
 #include <string.h>
@@ -61,6 +62,26 @@ static inline size_t run_end(const uint8_t *text, size_t at, size_t bytes, char 
     return at;
 }
 
+/* How many letters of ASCII eight bytes, lowest first, begin with. */
+static inline size_t leading_letters(uint64_t word) {
+    const uint64_t each = 0x0101010101010101u, high = each << 7;
+    uint64_t low = (word | each * 0x20) & ~high;                                     // in lower case
+    uint64_t from_a = low + each * (0x80 - 'a'), past_z = low + each * (0x7F - 'z'); // carries into bit 7 of each
+    uint64_t other = (~from_a | past_z | word) & high;
+    return other ? (size_t)__builtin_ctzll(other) / 8 : 8;
+}
+
+/* run_end for letters: most words end within eight bytes, and where is not to be guessed. */
+static size_t letters_end(const uint8_t *text, size_t at, size_t bytes) {
+    size_t n = 8;
+    while (n == 8 && bytes - at >= 8) {
+        n = leading_letters(bytes_get_u64(text + at));
+        at += n;
+    }
+    if (n < 8 && text[at] < 0x80) return at;
+    return run_end(text, at, bytes, LETTER);
+}
+
 /* \s+(?!\S)|\s+ from the first character of a run on, which ends at `end`: before something else the run leaves its
  * last character to what follows, unless it is the only one. */
 static inline size_t white_end(const uint8_t *text, size_t end, size_t bytes, size_t at) {
@@ -90,9 +111,11 @@ size_t pretoken_end(const uint8_t *text, size_t at, size_t bytes) {
         if (n > 0) return at + n;
     }
     char class = class_at(text, at, bytes, &end);
+    if (class == LETTER) return letters_end(text, end, bytes);
     if (class != SPACE) return run_end(text, end, bytes, class);
     if (text[at] == ' ' && end < bytes) {
         class = class_at(text, end, bytes, &next);
+        if (class == LETTER) return letters_end(text, next, bytes);
         if (class != SPACE) return run_end(text, next, bytes, class);
     }
     return white_end(text, end, bytes, at);
@@ -134,13 +157,13 @@ static size_t llama3_end(const uint8_t *text, size_t at, size_t bytes, int most_
         if (n > 0) return at + n;
     }
     char class = class_at(text, at, bytes, &end);
-    if (class == LETTER) return run_end(text, end, bytes, LETTER);
+    if (class == LETTER) return letters_end(text, end, bytes);
     if (class == NUMBER) {
         for (int n = 1; n < most_numbers && end < bytes && class_at(text, end, bytes, &next) == NUMBER; n++) end = next;
         return end;
     }
     char after = end < bytes ? class_at(text, end, bytes, &next) : SPACE;
-    if (after == LETTER && !is_newline(text[at])) return run_end(text, next, bytes, LETTER);
+    if (after == LETTER && !is_newline(text[at])) return letters_end(text, next, bytes);
     if (class == OTHER) return other_end(text, end, bytes);
     if (text[at] == ' ' && after == OTHER) return other_end(text, next, bytes);
     return white_end_at_newline(text, at, end, bytes);
