@@ -1,10 +1,11 @@
 /* Merging by rank, in two ways with one result. A short word lives in two small arrays and the lowest rank is found by
  * looking at all of them. A long one (a line of base64, a page of Chinese without spaces) is a linked list over its
  * bytes with a heap of candidate merges, so that hostile text costs O(n log n) and not O(n^2). Text repeats itself, so
- * most words never get that far: they come out of a cache of one cache line a word. */
+ * most words never get that far: they come out of a cache. */
 #include "text/bpe.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "text/bytes.h"
 #include "text/pairmap.h"
 #include "text/wholes.h"
 #include <assert.h>
@@ -12,13 +13,24 @@
 
 enum {
     SHORT_WORD = 48,  // bytes, up to which scanning beats the heap
-    CACHED_WORD = 32, // bytes
-    CACHED_IDS = 7,   // with these an entry fills a cache line
-    CACHE_BITS = 16,  // 65536 entries: 4 MB
-    CACHE_WAYS = 4,   // neighbouring entries that may hold a word
+    COMMON_WORD = 15, // bytes of those that the first cache takes,
+    COMMON_IDS = 3,   // and their tokens
+    COMMON_BITS = 17, // 131072 entries: 4 MB
+    CACHED_WORD = 32, // the same of the second cache
+    CACHED_IDS = 7,
+    CACHE_BITS = 14, // 16384 entries: 1 MB
+    CACHE_WAYS = 4,  // neighbouring entries that may hold a word
     NO_RANK = INT32_MAX,
 };
 
+/* Nearly all words of a text. Two of them share a cache line and a place; the first is the one that was asked for. */
+typedef struct {
+    uint64_t key[2]; // 0: an empty entry
+    int32_t ids[COMMON_IDS], n;
+} common_t;
+static_assert(sizeof(common_t) == 32, "two common words fill one cache line");
+
+/* Others. */
 typedef struct {
     uint64_t key[CACHED_WORD / 8];
     uint8_t bytes, n; // bytes 0: an empty entry
@@ -44,7 +56,9 @@ struct bpe {
     pairmap_t ranks;
     int32_t *merged; // (merges) the token that a merge makes
     int64_t merges, merges_capacity;
+    int32_t *byte_rank; // (256, 256) ranks of pairs of bytes, once a word was merged
     wholes_t wholes;
+    common_t *common;
     cached_t *cache;
     symbol_t *symbol; // of long words
     int64_t symbols;
@@ -56,8 +70,9 @@ bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected) {
     bpe_t *bpe = mem_new(1, sizeof *bpe, "tokenizer merges");
     if (!bpe) return NULL;
     memcpy(bpe->byte_id, byte_id, sizeof bpe->byte_id);
+    bpe->common = mem_new((int64_t)1 << COMMON_BITS, sizeof *bpe->common, "tokenizer word cache");
     bpe->cache = mem_new((int64_t)1 << CACHE_BITS, sizeof *bpe->cache, "tokenizer word cache");
-    if (!bpe->cache || pairmap_create(&bpe->ranks, merges_expected) != 0) {
+    if (!bpe->common || !bpe->cache || pairmap_create(&bpe->ranks, merges_expected) != 0) {
         bpe_free(bpe);
         return NULL;
     }
@@ -69,6 +84,8 @@ void bpe_free(bpe_t *bpe) {
     pairmap_free(&bpe->ranks);
     wholes_free(&bpe->wholes);
     mem_free(bpe->merged);
+    mem_free(bpe->byte_rank);
+    mem_free(bpe->common);
     mem_free(bpe->cache);
     mem_free(bpe->symbol);
     mem_free(bpe->heap);
@@ -99,15 +116,16 @@ static inline int32_t rank_of(const bpe_t *bpe, int32_t left, int32_t right) {
     return rank < 0 ? NO_RANK : (int32_t)rank;
 }
 
-/* ids holds one token a byte; merges in place, returns how many are left. */
-static int64_t merge_short(const bpe_t *bpe, int32_t *ids, int64_t n) {
-    int32_t rank[SHORT_WORD]; // of (ids[i], ids[i + 1])
-    for (int64_t i = 0; i + 1 < n; i++) rank[i] = rank_of(bpe, ids[i], ids[i + 1]);
+/* ids holds the tokens of a word before any merge, rank that of each with the next; merges in place, returns how many
+ * are left. */
+static int64_t merge_short(const bpe_t *bpe, int32_t *ids, int32_t *rank, int64_t n) {
     while (n > 1) {
-        int64_t best = 0;
-        for (int64_t i = 1; i + 1 < n; i++) {
-            if (rank[i] < rank[best]) best = i;
+        uint64_t least = UINT64_MAX; // of rank and place
+        for (int64_t i = 0; i + 1 < n; i++) {
+            uint64_t here = (uint64_t)rank[i] << 8 | (uint64_t)i;
+            least = here < least ? here : least;
         }
+        int64_t best = (int64_t)(least & 0xFF);
         if (rank[best] == NO_RANK) break;
         ids[best] = bpe->merged[rank[best]];
         for (int64_t i = best + 1; i + 1 < n; i++) {
@@ -215,6 +233,23 @@ static inline uint64_t cache_home(const uint64_t key[4], size_t bytes) {
     return (h ^ h >> 32) & (((uint64_t)1 << CACHE_BITS) - 1) & ~(uint64_t)(CACHE_WAYS - 1);
 }
 
+/* A word of at most COMMON_WORD bytes as two numbers, its length the last byte. */
+static inline void common_key(const uint8_t *word, size_t bytes, size_t readable, uint64_t key[2]) {
+    uint8_t last[16] = {0};
+    if (readable < sizeof last) {
+        memcpy(last, word, bytes);
+        word = last;
+    }
+    uint64_t low_bits = bytes < 8 ? 8 * bytes : 64, high_bits = bytes < 8 ? 0 : 8 * (bytes - 8);
+    key[0] = bytes_get_u64(word) & UINT64_MAX >> (64 - low_bits);
+    key[1] = (bytes_get_u64(word + 8) & (((uint64_t)1 << high_bits) - 1)) | (uint64_t)bytes << 56;
+}
+
+static inline uint64_t common_place(const uint64_t key[2]) {
+    uint64_t h = key[0] * 0x9E3779B97F4A7C15u ^ key[1] * 0xD6E8FEB86659FD93u;
+    return (h ^ h >> 32) * 0xA0761D6478BD642Fu >> (64 - COMMON_BITS) & ~(uint64_t)1;
+}
+
 void bpe_set_spelling(bpe_t *bpe, bpe_spell_t spell, const void *user) {
     bpe->spell = spell;
     bpe->spell_user = user;
@@ -229,21 +264,34 @@ static int spell_bytes(const bpe_t *bpe, const uint8_t *word, size_t bytes, int3
     return 0;
 }
 
+static int rank_bytes(bpe_t *bpe) {
+    bpe->byte_rank = mem_new(256 * 256, sizeof *bpe->byte_rank, "ranks of pairs of bytes");
+    if (!bpe->byte_rank) return -1;
+    for (int32_t i = 0; i < 256 * 256; i++) {
+        int32_t left = bpe->byte_id[i >> 8], right = bpe->byte_id[i & 0xFF];
+        bpe->byte_rank[i] = left < 0 || right < 0 ? NO_RANK : rank_of(bpe, left, right);
+    }
+    return 0;
+}
+
 static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
-    int32_t whole = wholes_get(&bpe->wholes, word, bytes);
+    int32_t whole = wholes_get(&bpe->wholes, word, bytes), rank[SHORT_WORD];
     if (whole >= 0) {
         ids[0] = whole;
         *n = 1;
         return 0;
     }
+    if (!bpe->byte_rank && !bpe->spell) TRY(rank_bytes(bpe));
     TRY(bpe->spell ? bpe->spell(bpe->spell_user, word, bytes, ids, n) : spell_bytes(bpe, word, bytes, ids, n));
     if (*n > SHORT_WORD) return merge_long(bpe, ids, n);
-    *n = merge_short(bpe, ids, *n);
+    for (int64_t i = 0; i + 1 < *n; i++) {
+        rank[i] = bpe->spell ? rank_of(bpe, ids[i], ids[i + 1]) : bpe->byte_rank[word[i] << 8 | word[i + 1]];
+    }
+    *n = merge_short(bpe, ids, rank, *n);
     return 0;
 }
 
-int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
-    assert(bytes > 0);
+static int encode_cached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
     if (bytes > CACHED_WORD) return encode_uncached(bpe, word, bytes, ids, n);
     uint64_t key[4];
     word_key(word, bytes, key);
@@ -257,7 +305,7 @@ int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int6
         if (way[i].bytes == 0 && !free_way) free_way = &way[i];
     }
     TRY(encode_uncached(bpe, word, bytes, ids, n));
-    if (*n <= CACHED_IDS) {
+    if (*n <= CACHED_IDS && !(*n <= COMMON_IDS && bytes <= COMMON_WORD)) {
         // In a full set the word with the most tokens to recompute is not known to be the most wanted; any may go.
         cached_t *entry = free_way ? free_way : &way[(key[0] ^ key[1]) >> 3 & (CACHE_WAYS - 1)];
         memcpy(entry->key, key, sizeof key);
@@ -266,4 +314,46 @@ int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int6
         memcpy(entry->ids, ids, (size_t)*n * sizeof *ids);
     }
     return 0;
+}
+
+bpe_word_t bpe_expect(const bpe_t *bpe, const uint8_t *text, size_t bytes, size_t readable) {
+    assert(bytes > 0 && readable >= bytes);
+    bpe_word_t word = {.text = text, .bytes = bytes};
+    if (bytes > COMMON_WORD) return word;
+    common_key(text, bytes, readable, word.key);
+    word.place = common_place(word.key);
+    __builtin_prefetch(&bpe->common[word.place], 1);
+    return word;
+}
+
+static inline int is_common(const common_t *entry, const bpe_word_t *word) {
+    return ((entry->key[0] ^ word->key[0]) | (entry->key[1] ^ word->key[1])) == 0;
+}
+
+int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
+    if (word->bytes > COMMON_WORD) return encode_cached(bpe, word->text, word->bytes, ids, n);
+    common_t *entry = &bpe->common[word->place];
+    if (!is_common(&entry[0], word)) {
+        common_t first = entry[0];
+        if (is_common(&entry[1], word)) {
+            entry[0] = entry[1];
+            entry[1] = first;
+        } else {
+            TRY(encode_cached(bpe, word->text, word->bytes, ids, n));
+            if (*n > COMMON_IDS) return 0;
+            // What is asked for again moves to the front: words that come once drive out one another only.
+            common_t *last = first.n == 0 ? &entry[0] : &entry[1];
+            *last = (common_t){.key = {word->key[0], word->key[1]}, .n = (int32_t)*n};
+            memcpy(last->ids, ids, (size_t)*n * sizeof *ids);
+            return 0;
+        }
+    }
+    memcpy(ids, entry->ids, sizeof entry->ids); // all of them, as their number is hard to foresee
+    *n = entry->n;
+    return 0;
+}
+
+int bpe_encode(bpe_t *bpe, const uint8_t *text, size_t bytes, int32_t *ids, int64_t *n) {
+    bpe_word_t word = bpe_expect(bpe, text, bytes, bytes);
+    return bpe_encode_expected(bpe, &word, ids, n);
 }

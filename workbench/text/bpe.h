@@ -25,7 +25,19 @@ int64_t bpe_merges(const bpe_t *bpe); // how many
 /* A word that is these bytes is this token, whatever the merges would make of it (ignore_merges of tokenizer.json). */
 int bpe_add_whole(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t id);
 
-/* The ids of one word (bytes > 0); ids has room for `bytes` of them; *n is how many there are. */
+/* The ids of one word (bytes > 0); ids has room for `bytes` of them and BPE_SPARE more, which may be written on; *n is
+ * how many there are. */
+enum { BPE_SPARE = 2 };
 int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n);
+
+/* The same in two steps. The first brings the word's place in the cache closer; taken for some words ahead, it saves
+ * waiting for memory. readable: how many bytes from the word's first on may be read, at least its own. */
+typedef struct {
+    const uint8_t *text;
+    size_t bytes;
+    uint64_t key[2], place; // meaningful for short words only
+} bpe_word_t;
+bpe_word_t bpe_expect(const bpe_t *bpe, const uint8_t *word, size_t bytes, size_t readable);
+int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n);
 
 #endif

@@ -45,22 +45,42 @@ static int encode_token(encoder_t *e, int32_t id) {
 
 static int encode_word(encoder_t *e, const uint8_t *word, size_t bytes) {
     int64_t n;
-    TRY(make_room(e, (int64_t)bytes));
+    TRY(make_room(e, (int64_t)bytes + BPE_SPARE));
     TRY(bpe_encode(e->t->bpe, word, bytes, e->t->run + e->n, &n));
     e->n += n;
+    return 0;
+}
+
+/* Splits text by the only rule. Some words ahead are found before they are looked up in the cache, which is larger than
+ * what is close to the processor. */
+static int encode_words_of(encoder_t *e, const uint8_t *text, size_t bytes, pretoken_rule_t rule) {
+    enum { AHEAD = 16 };
+    bpe_word_t word[AHEAD];
+    bpe_t *bpe = e->t->bpe;
+    for (size_t at = 0, end = 0; at < bytes; at = end) {
+        int32_t words = 0;
+        for (size_t start = at; words < AHEAD && start < bytes; start = end) {
+            end =
+                rule == PRETOKEN_GPT2 ? pretoken_end(text, start, bytes) : pretoken_rule_end(rule, text, start, bytes);
+            word[words++] = bpe_expect(bpe, text + start, end - start, bytes - start);
+        }
+        TRY(make_room(e, (int64_t)(end - at) + BPE_SPARE));
+        for (int32_t i = 0; i < words; i++) {
+            int64_t n;
+            TRY(bpe_encode_expected(bpe, &word[i], e->t->run + e->n, &n));
+            e->n += n;
+        }
+    }
     return 0;
 }
 
 /* Splits text by the first rule, each part by the next, and so on; what the last one gives are words. */
 static int encode_split(encoder_t *e, const uint8_t *text, size_t bytes, const pretoken_rule_t *rule, int32_t rules) {
     if (rules == 0) return encode_word(e, text, bytes);
+    if (rules == 1) return encode_words_of(e, text, bytes, *rule);
     for (size_t at = 0, end; at < bytes; at = end) {
         end = pretoken_rule_end(*rule, text, at, bytes);
-        if (rules == 1) {
-            TRY(encode_word(e, text + at, end - at));
-        } else {
-            TRY(encode_split(e, text + at, end - at, rule + 1, rules - 1));
-        }
+        TRY(encode_split(e, text + at, end - at, rule + 1, rules - 1));
     }
     return 0;
 }
