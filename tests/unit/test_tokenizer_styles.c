@@ -99,6 +99,26 @@ static void test_other_patterns(void **state) {
     assert_string_equal(pieces(PRETOKEN_GPT2, "a 12 'S"), "[a][ 12][ '][S]");
 }
 
+/* Letters are looked for eight bytes at a time: wherever another byte ends a run of them, and whatever byte. */
+static void test_ends_of_letters(void **state) {
+    (void)state;
+    uint8_t text[40];
+    for (size_t bytes = 1; bytes <= sizeof text; bytes++) {
+        for (size_t at = 1; at < bytes; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                for (size_t i = 0; i < bytes; i++) text[i] = (uint8_t)("azAZ"[i % 4]);
+                text[at] = (uint8_t)byte; // from 0x80 on invalid
+                int is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+                size_t want = is_letter ? bytes : at;
+                assert_int_equal(pretoken_end(text, 0, bytes), want);
+                assert_int_equal(pretoken_rule_end(PRETOKEN_LLAMA3, text, 0, bytes), want);
+            }
+        }
+    }
+    const char *mixed = "abc\u00e9abcdefgh\u0416\u0416abcdefghijklmnopq\u4e2dz.";
+    assert_int_equal(pretoken_end((const uint8_t *)mixed, 0, strlen(mixed)), strlen(mixed) - 1);
+}
+
 /* --- texts in runs ----------------------------------------------------------------------------------------------- */
 
 static uint64_t draw(uint64_t *counter, int64_t bound) {
@@ -232,6 +252,7 @@ int main(void) {
         cmocka_unit_test(test_styles_equal_library),
         cmocka_unit_test(test_llama3_pattern),
         cmocka_unit_test(test_other_patterns),
+        cmocka_unit_test(test_ends_of_letters),
         cmocka_unit_test(test_blocks_do_not_show),
         cmocka_unit_test(test_refused_run_ends_encoding),
         cmocka_unit_test(test_find),
