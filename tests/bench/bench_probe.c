@@ -123,7 +123,8 @@ static int bench_shape(const shape_t *s, double peak, const char *dir) {
     set.probe = mem_new(s->probes, sizeof *set.probe, "bench");
     if (!tokens || !set.probe) return -1;
     for (int64_t i = 0; i < s->probes * length; i++) tokens[i] = (int32_t)rng_below(1, RNG_TEST, (uint64_t)i, s->vocab);
-    for (int64_t i = 0; i < s->probes; i++) set.probe[i] = (probe_t){.probe_id = i, .tokens = tokens + i * length};
+    for (int64_t i = 0; i < s->probes; i++)
+        set.probe[i] = (probe_t){.probe_id = i, .length = length, .tokens = tokens + i * length};
     double best, all, flop = useful_flop(s);
     tensor_ops_t timed = timed_table();
     TRY(time_table(s, real, &set, dir, &best, &all));

@@ -39,6 +39,8 @@ run plan "file:$DIR/moved.csv"
 grep -q "^census and probes *run" "$OUT" || die "a list that was changed is the same"
 
 # Errors.
+run plan "file:$DIR/moved.csv" --set probe.windows=each; expect 1 "a list has windows of one length"; one_error
+run plan duplicates --set probe.windows=all; expect 1 "known: longest, each"; one_error
 run plan "file:$DIR/nowhere.csv"; expect 1 "[probe] sample" "there is no file"; one_error
 run plan random; expect 1 "known: duplicates, uniform, file:PATH"; one_error
 printf 'doc_id,offset\nnobody,0\n' >"$DIR/bad.csv"
@@ -59,7 +61,26 @@ matched=$(probes)
 cmp -s "$matched/matching.csv" "$DIR/study/results/tiny/matching.csv" || die "the results keep the old matching.csv"
 grep ',1$' "$plain/probes.csv" >"$DIR/expected"
 grep ',1$' "$matched/probes.csv" | cmp -s - "$DIR/expected" || die "other members"
-far() { awk -F, '$1 == "tiny" { print $7 }' "$1/matching.csv"; }
+far() { awk -F, '$2 == "tiny" { print $8 }' "$1/matching.csv"; }
 awk -v plain="$(far "$plain")" -v matched="$(far "$matched")" 'BEGIN { exit !(matched < plain / 2) }' ||
     die "matched controls are $(far "$matched") bits from their members, others $(far "$plain")"
 run plan duplicates --set probe.match=zlib; expect 1 "[probe] match" "known: source, compressibility"; one_error
+
+# Windows of its own for each context: as many samples, each by its own counts; generation gives the same verdicts.
+run report duplicates --set probe.windows=each
+expect 0
+each=$(probes)
+cut -d, -f6 "$each/probes.csv" | sort -n | uniq -c | awk '$2 != "length" { print $2 }' | paste -sd' ' >"$DIR/lengths"
+[ "$(cat "$DIR/lengths")" = "12 16 24" ] || die "windows of $(cat "$DIR/lengths") tokens, not 12, 16 and 24"
+awk -F, 'NR > 1 && $6 == 24' "$plain/probes.csv" | cut -d, -f3- >"$DIR/expected"
+awk -F, 'NR > 1 && $6 == 24' "$each/probes.csv" | cut -d, -f3- | cmp -s - "$DIR/expected" || die "the longest are others"
+awk -F, 'NR == FNR { if (FNR > 1 && $10 == 1) n[$6 - 8 "," $9]++; next }
+    FNR > 1 { k = $4 "," $6; if ($9 != n[k]) exit 1; seen[k] = 1 }
+    END { for (k in n) if (!(k in seen)) exit 1 }' "$each/probes.csv" "$DIR/study/results/tiny/rates.csv" ||
+    die "the rates of a context are not those of its probes"
+records=$(zstd -dc "$DIR/study/results/tiny/records.csv.zst" | awk -F, '$1 == "small" && $2 == "bare"' | wc -l)
+[ "$records" = "$(($(wc -l <"$each/probes.csv") - 1))" ] || die "$records records of the small model, not one a probe"
+[ -s "$DIR/study/results/tiny/report.html" ] || die "no page"
+ranks 1 audit --suffix 8 "$each"
+expect 0
+grep -q "^distinct_probes,," "$OUT" || die "no audit of probes of several lengths"

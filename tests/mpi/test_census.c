@@ -181,6 +181,13 @@ static void check_matched(int64_t length, int64_t per_bucket) {
     print_sample(&spec, "matched");
 }
 
+/* A sample of each of three lengths. */
+static void check_lengths(void) {
+    static const int64_t lengths[] = {6, 9, 40};
+    sample_t spec = {.n_lengths = 3, .lengths = lengths, .length = 40, .per_bucket = 10, .seed = 3, .memory = 1 << 20};
+    print_sample(&spec, "and others of 6 and 9");
+}
+
 static void check_uniform(int64_t length, int64_t probes) {
     sample_t spec = {.protocol = SAMPLE_UNIFORM, .length = length, .probes = probes, .seed = 3, .memory = 1 << 20};
     print_sample(&spec, "uniform");
@@ -237,6 +244,7 @@ int main(int argc, char **argv) {
     check_lists();
     check_matched(6, 20);
     check_matched(40, 50);
+    check_lengths();
     shared_folder_remove(folder);
     par_finalize();
     return failures != 0;

@@ -38,7 +38,8 @@ static void make_set(probe_set_t *set) {
     static int32_t tokens[PROBES * LENGTH];
     static probe_t probe[PROBES];
     for (uint64_t i = 0; i < PROBES * LENGTH; i++) tokens[i] = (int32_t)rng_below(5, RNG_TEST, i, VOCAB);
-    for (int32_t i = 0; i < PROBES; i++) probe[i] = (probe_t){.probe_id = i, .tokens = tokens + i * LENGTH};
+    for (int32_t i = 0; i < PROBES; i++)
+        probe[i] = (probe_t){.probe_id = i, .length = LENGTH, .tokens = tokens + i * LENGTH};
     *set = (probe_set_t){.n = PROBES, .length = LENGTH, .probe = probe};
 }
 

@@ -192,7 +192,7 @@ static void census_file(void **state) {
     census_t census = {.length = 50, .windows = 1007};
     census.distinct[0] = 1000, census.occurrences[0] = 1000;
     census.distinct[11] = 1, census.occurrences[11] = 7;
-    assert_int_equal(census_write(&census, scratch("census.csv")), 0);
+    assert_int_equal(census_write(&census, 1, scratch("census.csv")), 0);
     assert_file(scratch("census.csv"), "length,bucket,dup_lo,dup_hi,distinct,occurrences\n"
                                        "50,0,1,1,1000,1000\n"
                                        "50,11,7,7,1,7\n");

@@ -42,7 +42,8 @@ static void make_set(const model_t *model, probe_set_t *set) {
         int32_t *changed = &tokens[(2 + j) * LENGTH + LENGTH - SUFFIX + j];
         *changed = (*changed + 1) % vocab;
     }
-    for (int32_t i = 0; i < n; i++) set->probe[i] = (probe_t){.probe_id = i, .tokens = tokens + i * LENGTH};
+    for (int32_t i = 0; i < n; i++)
+        set->probe[i] = (probe_t){.probe_id = i, .length = LENGTH, .tokens = tokens + i * LENGTH};
 }
 
 static void free_set(probe_set_t *set) {
@@ -120,6 +121,41 @@ static void test_batches_and_kernels(void **state) {
     }
     mem_free(expected);
     free_set(&set);
+}
+
+/* A probe of its own for each context: the records are those that its probe has there in a set of long ones. */
+static void test_own_windows(void **state) {
+    (void)state;
+    model_t *model = check_model(0, "auto");
+    probe_set_t set;
+    make_set(model, &set);
+    record_t *all = run(model, &set, 100);
+    for (int64_t i = 0; i < set.n; i++) { // 0 0 0 0 1 1 1 1 2 ...
+        probe_t *p = &set.probe[i];
+        p->length = contexts[i * CONTEXTS / set.n] + SUFFIX;
+        p->tokens += LENGTH - p->length;
+    }
+    for (int64_t batch = 1; batch < 400; batch = batch * 7 + 3) {
+        engine_t spec = make_spec(batch);
+        int32_t mismatch[100];
+        check_ok(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir));
+        record_t *r = read_records("bare", set.n); // one each
+        check_ok(engine_generate(&spec, model, &set, &bare, 0, mismatch));
+        for (int64_t i = 0; i < set.n; i++) {
+            check_same("own window", &all[i * CONTEXTS / set.n * set.n + i], &r[i], sizeof *r);
+            assert_int_equal(r[i].first_mismatch, mismatch[i]);
+        }
+        check_ok(engine_verify(&spec, model, &set, &bare, 1, "tiny", scratch_dir));
+        mem_free(r);
+    }
+    engine_t spec = make_spec(100);
+    static const int64_t other[] = {3};
+    spec.context = other;
+    spec.n_context = 1;
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir), "a context of 3");
+    mem_free(all);
+    free_set(&set);
+    model_free(model);
 }
 
 /* What an attachment sees of a forward: the logits of the selected rows, one after the other. */
@@ -316,7 +352,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_verdicts), cmocka_unit_test(test_batches_and_kernels),
         cmocka_unit_test(test_measures), cmocka_unit_test(test_arms),
         cmocka_unit_test(test_nan),      cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_verify),
+        cmocka_unit_test(test_verify),   cmocka_unit_test(test_own_windows),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -121,21 +121,21 @@ static matching_t read_matching(void) {
     matching_t m;
     check_ok(csv_read(scratch("set/matching.csv"), &table));
     assert_int_equal(table.rows, 3);
-    assert_string_equal(csv_at(&table, 0, 0), "s");
-    assert_string_equal(csv_at(&table, 1, 0), "t");
-    assert_string_equal(csv_at(&table, 2, 0), "all");
-    for (int c = 1; c < 6; c++) { // numbers add up, means lie between
+    assert_string_equal(csv_at(&table, 0, 1), "s");
+    assert_string_equal(csv_at(&table, 1, 1), "t");
+    assert_string_equal(csv_at(&table, 2, 1), "all");
+    for (int c = 2; c < 7; c++) { // numbers add up, means lie between
         double s = strtod(csv_at(&table, 0, c), NULL), t = strtod(csv_at(&table, 1, c), NULL);
         double all = strtod(csv_at(&table, 2, c), NULL);
-        if (c == 3 || c == 4)
+        if (c == 4 || c == 5)
             assert_true(all >= fmin(s, t) && all <= fmax(s, t));
         else
             assert_true(all == s + t && s > 0 && t > 0);
     }
-    m.member = strtod(csv_at(&table, 2, 3), NULL);
-    m.control = strtod(csv_at(&table, 2, 4), NULL);
-    m.pairs = strtoll(csv_at(&table, 2, 5), NULL, 10);
-    m.difference = strtod(csv_at(&table, 2, 6), NULL);
+    m.member = strtod(csv_at(&table, 2, 4), NULL);
+    m.control = strtod(csv_at(&table, 2, 5), NULL);
+    m.pairs = strtoll(csv_at(&table, 2, 6), NULL, 10);
+    m.difference = strtod(csv_at(&table, 2, 7), NULL);
     csv_free(&table);
     return m;
 }

@@ -285,7 +285,9 @@ static void damaged_sets_are_refused(void **state) {
     refuses("0,1,a,s,0,2,1,1,0,1\n", 8, "sequence_id: 1");
     refuses("0,0,a,s,-1,2,1,1,0,1\n", 8, "offset: -1");
     refuses("0,0,a,s,0,0,1,1,0,1\n", 0, "length: 0");
-    refuses("0,0,a,s,0,2,1,1,0,1\n1,0,a,s,0,3,1,1,0,1\n", 20, "row 2, length: 3");
+    refuses("0,0,a,s,0,3,1,1,0,1\n1,0,a,s,0,2,1,1,0,1\n", 20, "row 2, length: 2");
+    refuses("0,0,a,s,0,2,1,1,0,1\n1,0,a,s,0,3,1,1,0,1\n", 16, "16 bytes, but 2 probes of up to 3 tokens");
+    refuses("0,0,a,s,0,9223372036854775807,1,1,0,1\n1,0,a,s,0,9223372036854775807,1,1,0,1\n", 0, "0 bytes, but");
     refuses("0,0,a,s,0,2,0,0,0,1\n", 8, "duplicates: 0");
     refuses("0,0,a,s,0,2,5,6,9,1\n", 8, "documents: 6");
     refuses("0,0,a,s,0,2,5,5,8,1\n", 8, "bucket: 8");
@@ -317,7 +319,7 @@ static void rows_read_back(void **state) {
     bad[15] = 0x80;
     assert_int_equal(file_write(scratch("good/probes.tokens"), bad, sizeof bad), 0);
     assert_int_equal(probes_read(scratch("good"), &set), -1);
-    assert_message("probe 1 holds no token id");
+    assert_message("token 3 is no id of one");
 }
 
 int main(int argc, char **argv) {

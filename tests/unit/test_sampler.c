@@ -151,6 +151,83 @@ static void uniform_is_uniform(void **state) {
     assert_true(neighbours > 550 && neighbours < 900); // 400 x 49 x 10 x 9 / (50 x 49) = 720
 }
 
+/* --- several lengths -----------------------------------------------------------------------------------------------
+ */
+
+/* Each length has the sample that it has alone, in blocks one after the other, and its rows of every table. */
+static void every_length_has_its_own_sample(void **state) {
+    (void)state;
+    static const int64_t lengths[] = {4, 7, 20};
+    corpora_begin(32);
+    corpus_add_random(&members, 1, 60, 80, 3, "m");
+    corpus_add_random(&controls, 2, 40, 80, 3, "c");
+    corpora_write();
+    sample_t spec = {.n_lengths = 3, .lengths = lengths, .per_bucket = 5, .seed = 1, .memory = 1 << 20};
+    for (int protocol = SAMPLE_DUPLICATES; protocol <= SAMPLE_UNIFORM; protocol++) {
+        probe_set_t all;
+        int64_t at = 0;
+        spec.protocol = (sample_protocol_t)protocol;
+        spec.probes = 30;
+        sample(&spec, &all);
+        assert_int_equal(all.length, 20);
+        for (int i = 0; i < 3; i++) {
+            probe_set_t one;
+            sample_t alone = spec;
+            alone.n_lengths = 0;
+            alone.length = lengths[i];
+            sample(&alone, &one);
+            probe_range_t range = probes_at(&all, lengths[i]);
+            assert_int_equal(range.first, at);
+            assert_int_equal(range.n, one.n);
+            for (int64_t k = 0; k < one.n; k++) {
+                const probe_t *p = &all.probe[at + k], *q = &one.probe[k];
+                assert_int_equal(p->probe_id, at + k);
+                assert_int_equal(p->length, lengths[i]);
+                assert_string_equal(p->doc_id, q->doc_id);
+                assert_true(p->offset == q->offset && p->duplicates == q->duplicates && p->documents == q->documents);
+                assert_true(p->bucket == q->bucket && p->is_member == q->is_member);
+                assert_memory_equal(p->tokens, q->tokens, (size_t)p->length * sizeof *p->tokens);
+                for (int64_t j = 0; j < at; j++) { // one text is one sequence, whatever the length
+                    const probe_t *r = &all.probe[j];
+                    int same = p->is_member == r->is_member && strcmp(p->doc_id, r->doc_id) == 0;
+                    assert_int_equal(p->sequence_id == r->sequence_id, same);
+                }
+            }
+            at += one.n;
+            probes_free(&one);
+        }
+        assert_int_equal(at, all.n);
+        assert_int_equal(probes_at(&all, 5).n, 0); // no probe of another set stands in for it
+        assert_int_equal(probes_at(&all, 21).n, 0);
+        probes_free(&all);
+    }
+    csv_t table;
+    check_ok(draw(&spec, "set"));
+    check_ok(csv_read(scratch("set/matching.csv"), &table));
+    assert_string_equal(csv_at(&table, 0, 0), "4");
+    assert_string_equal(csv_at(&table, table.rows - 1, 0), "20");
+    csv_free(&table);
+    check_ok(csv_read(scratch("set/census.csv"), &table));
+    assert_string_equal(csv_at(&table, 0, 0), "4");
+    assert_string_equal(csv_at(&table, table.rows - 1, 0), "20");
+    csv_free(&table);
+}
+
+static void one_length_serves_shorter_ones(void **state) {
+    (void)state;
+    probe_t probe[3] = {{.length = 9}, {.length = 9}, {.length = 9}};
+    probe_set_t set = {.n = 3, .length = 9, .probe = probe};
+    for (int64_t length = 1; length <= 9; length++) assert_int_equal(probes_at(&set, length).n, 3);
+    assert_int_equal(probes_at(&set, 10).n, 0);
+    probe[0].length = 5;
+    assert_int_equal(probes_at(&set, 5).n, 1);
+    assert_int_equal(probes_at(&set, 9).first, 1);
+    assert_int_equal(probes_at(&set, 9).n, 2);
+    assert_int_equal(probes_at(&set, 4).n, 0);
+    set.n = 0;
+    assert_int_equal(probes_at(&set, 9).n, 0);
+}
+
 /* --- lists -------------------------------------------------------------------------------------------------------- */
 
 static void list_corpora(void) {
@@ -311,6 +388,14 @@ static void bad_lists_are_refused(void **state) {
     check_fails(draw(&spec, "none"), "nowhere.csv");
     spec = (sample_t){.protocol = SAMPLE_UNIFORM, .length = 4, .memory = 1 << 20};
     check_fails(draw(&spec, "none"), "0 probes");
+    static const int64_t falling[] = {5, 4};
+    spec = list_of("bad.csv", "tokens\n1 2 3 4\n");
+    spec.n_lengths = 2;
+    spec.lengths = falling;
+    check_fails(draw(&spec, "none"), "a list of probes has one length");
+    spec.protocol = SAMPLE_UNIFORM;
+    spec.probes = 1;
+    check_fails(draw(&spec, "none"), "or not in this order");
     spec = (sample_t){.protocol = SAMPLE_UNIFORM, .length = 40, .probes = 1, .memory = 1 << 20};
     check_fails(draw(&spec, "none"), "no document of the corpus holds a window of 40");
 }
@@ -322,6 +407,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(uniform_draws_every_place_once),
         cmocka_unit_test(uniform_grows_as_a_superset),
         cmocka_unit_test(uniform_is_uniform),
+        cmocka_unit_test(every_length_has_its_own_sample),
+        cmocka_unit_test(one_length_serves_shorter_ones),
         cmocka_unit_test(lists_of_places),
         cmocka_unit_test(lists_of_tokens),
         cmocka_unit_test(bad_lists_are_refused),

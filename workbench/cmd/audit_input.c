@@ -38,8 +38,8 @@ static int read_folder(const audit_input_t *input, audit_probes_t *p) {
     TRY(probes_read(input->path[0], &h->folder));
     const probe_set_t *set = &h->folder;
     TRY(make_rows(p, set->n, set->probe[0].tokens)); // of all probes, one after the other
-    for (int64_t i = 0; i < set->n; i++) {
-        TRY(set_row(p, i, i * set->length, set->length, input->suffix));
+    for (int64_t i = 0, first = 0; i < set->n; first += set->probe[i++].length) {
+        TRY(set_row(p, i, first, set->probe[i].length, input->suffix));
         h->row[i].is_member = set->probe[i].is_member;
         h->row[i].doc_id = set->probe[i].doc_id;
         h->row[i].offset = set->probe[i].offset;

@@ -16,7 +16,7 @@
 enum {
     FORMAT_TOKENIZER = 1,
     FORMAT_INGEST = 4,
-    FORMAT_CENSUS = 2,
+    FORMAT_CENSUS = 3,
     FORMAT_DUPLICATES = 1,
     FORMAT_NEAR = 1,
     FORMAT_TRAIN = 1,
@@ -325,6 +325,10 @@ static int add_sample(hasher_t *h, const study_t *study) {
     if (probe->protocol == SAMPLE_UNIFORM) hasher_add_i64(h, probe->probes);
     if (probe->protocol == SAMPLE_FILE) hasher_add_i64(h, probe->suffix);
     if (strcmp(probe->match, "source") != 0) hasher_add_text(h, probe->match);
+    if (strcmp(probe->windows, "each") == 0) { // then the other lengths count as well
+        hasher_add_text(h, probe->windows);
+        for (int32_t c = 0; c < probe->context.n; c++) hasher_add_i64(h, probe->context.v[c] + probe->suffix);
+    }
     for (int i = 0; i < probe->paths; i++) {
         TRY(hash_on_rank0(compute_file, probe->path[i], &content));
         add_hash(h, content);

@@ -54,6 +54,11 @@ static model_spec_t shape_of(const plan_t *plan, int32_t i) {
     return shape;
 }
 
+/* Are there other probes for each context? */
+static int has_own_windows(const plan_t *plan) {
+    return strcmp(plan->study->probe.windows, "each") == 0;
+}
+
 /* Probes of the study: their number once they are drawn, before that the most there can be, members and as many
  * controls: of a bucket in each of the 20 or so that hold an integer below 1000; of a list at least 4 bytes a row. */
 static double guess_probes(const plan_t *plan, int *is_exact) {
@@ -64,8 +69,9 @@ static double guess_probes(const plan_t *plan, int *is_exact) {
     const study_probe_t *probe = &plan->study->probe;
     if (!*is_exact) {
         int64_t bytes = 0;
-        if (probe->protocol == SAMPLE_UNIFORM) return 2.0 * (double)probe->probes;
-        if (probe->protocol == SAMPLE_DUPLICATES) return 2.0 * 20 * (double)probe->per_bucket;
+        double samples = has_own_windows(plan) ? probe->context.n : 1;
+        if (probe->protocol == SAMPLE_UNIFORM) return samples * 2 * (double)probe->probes;
+        if (probe->protocol == SAMPLE_DUPLICATES) return samples * 2 * 20 * (double)probe->per_bucket;
         if (file_size(probe->path[0], &bytes) != 0) err_clear();
         return 2.0 * (double)bytes / 4;
     }
@@ -83,6 +89,7 @@ static double predict_flop(const plan_t *plan, const stage_t *stage, double toke
     if (strcmp(stage->verb, "train") == 0) return 3 * token * tokens * study->model[stage->model].epochs;
     if (strcmp(stage->verb, "store") == 0) return token * tokens;
     double probes = 0, queries = 0;
+    if (has_own_windows(plan)) n_probes /= study->probe.context.n;
     for (int32_t c = 0; c < study->probe.context.n; c++) {
         probes += n_probes * (double)(study->probe.context.v[c] + study->probe.suffix);
         queries += n_probes * (double)study->probe.suffix;

@@ -84,6 +84,12 @@ int stage_census(const plan_t *plan, stage_t *stage) {
                      .match = strcmp(study->probe.match, "source") == 0 ? MATCH_SOURCE : MATCH_COMPRESSIBILITY,
                      .seed = (uint64_t)study->run.seed,
                      .memory = study->run.memory};
+    int64_t lengths[OPT_LIST];
+    for (int32_t c = 0; c < study->probe.context.n; c++) lengths[c] = study->probe.context.v[c] + study->probe.suffix;
+    if (strcmp(study->probe.windows, "each") == 0) {
+        spec.lengths = lengths;
+        spec.n_lengths = study->probe.context.n;
+    }
     return probes_sample(&spec, members, plan->controls_dir, stage->dir);
 }
 
@@ -235,7 +241,9 @@ static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, 
         if (!arms[i].name) rc = -1;
     }
     if (opened) { // the search: two FLOP a dimension for each entry and suffix position
-        double queries = (double)set->n * (double)spec->n_context * (double)spec->suffix;
+        double queries = 0;
+        for (int32_t c = 0; c < spec->n_context; c++)
+            queries += (double)probes_at(set, spec->context[c] + spec->suffix).n * (double)spec->suffix;
         stage->flop += 2 * queries * (double)store.n * (double)store.width;
     }
     rc = par_agree(rc);
@@ -260,7 +268,8 @@ int stage_probe(const plan_t *plan, stage_t *stage) {
     if (rc == 0) {
         rc = probe_arms(plan, stage, &spec, model, &set);
         for (int32_t c = 0; c < spec.n_context; c++) {
-            double tokens = (double)set.n * (double)(spec.context[c] + spec.suffix - 1);
+            int64_t probes = probes_at(&set, spec.context[c] + spec.suffix).n;
+            double tokens = (double)probes * (double)(spec.context[c] + spec.suffix - 1);
             stage->tokens += tokens;
             stage->flop += tokens * spec_flop_per_token(model_spec(model), spec.context[c] + spec.suffix);
         }

@@ -106,6 +106,9 @@ static const opt_t PROBE[] = {
     {"suffix", OPT_INT, AT(study_probe_t, suffix), "32", 1, 1e6, "tokens to be reproduced"},
     {"per_bucket", OPT_INT, AT(study_probe_t, per_bucket), "200", 1, 1e9, "duplicates: probes a bucket, at most"},
     {"probes", OPT_INT, AT(study_probe_t, probes), "1000", 1, 1e9, "uniform: probes"},
+    {"windows", OPT_TEXT, AT(study_probe_t, windows), "longest", 0, 0,
+     "longest: of the longest context and the suffix, shorter contexts see their ends; each: every context has windows "
+     "of its own, by their own duplicates"},
     {"match", OPT_TEXT, AT(study_probe_t, match), "source", 0, 0,
      "source: controls are windows of the member's source; compressibility: those that need as many bits, too"},
     {"decode", OPT_TEXT, AT(study_probe_t, decode), "greedy", 0, 0, "greedy"},
@@ -280,6 +283,11 @@ static int parse_sample(ini_t *ini, study_probe_t *probe) {
 
 static int check_probe(const study_t *study) {
     const study_probe_t *probe = &study->probe;
+    const char *where = ini_where(study->ini, "probe", "windows");
+    if (strcmp(probe->windows, "longest") != 0 && strcmp(probe->windows, "each") != 0)
+        return err_set("%s: [probe] windows = %s: known: longest, each", where, probe->windows);
+    if (strcmp(probe->windows, "each") == 0 && probe->protocol == SAMPLE_FILE)
+        return err_set("%s: [probe] windows = each: a list has windows of one length", where);
     if (strcmp(probe->match, "source") != 0 && strcmp(probe->match, "compressibility") != 0)
         return err_set("%s: [probe] match = %s: known: source, compressibility",
                        ini_where(study->ini, "probe", "match"), probe->match);

@@ -52,7 +52,7 @@ typedef struct {
 } study_model_t;
 
 typedef struct {
-    const char *sample, *match, *decode, *verify;
+    const char *sample, *windows, *match, *decode, *verify;
     opt_ints_t context;
     int64_t suffix, per_bucket, probes, batch_tokens;
     double alpha;

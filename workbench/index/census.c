@@ -154,9 +154,7 @@ int census_run(tokens_t *corpus, int64_t length, int64_t memory, census_visit_t 
     return 0;
 }
 
-int census_write(const census_t *census, const char *csv_path) {
-    csv_out_t *out;
-    TRY(csv_open(csv_path, "length,bucket,dup_lo,dup_hi,distinct,occurrences", &out));
+static void put_buckets(csv_out_t *out, const census_t *census) {
     for (int32_t bucket = 0; bucket < CENSUS_BUCKETS; bucket++) {
         if (census->distinct[bucket] == 0) continue;
         int64_t low, high;
@@ -169,5 +167,11 @@ int census_write(const census_t *census, const char *csv_path) {
         csv_i64(out, census->occurrences[bucket]);
         csv_end(out);
     }
+}
+
+int census_write(const census_t *census, int32_t n, const char *csv_path) {
+    csv_out_t *out;
+    TRY(csv_open(csv_path, "length,bucket,dup_lo,dup_hi,distinct,occurrences", &out));
+    for (int32_t i = 0; i < n; i++) put_buckets(out, &census[i]);
     return csv_commit(out);
 }

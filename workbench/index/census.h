@@ -31,6 +31,7 @@ typedef struct {
  * Collective. memory: bytes a rank may use for the exchange. */
 typedef int (*census_visit_t)(void *user, const census_window_t *window);
 int census_run(tokens_t *corpus, int64_t length, int64_t memory, census_visit_t visit, void *user, census_t *census);
-int census_write(const census_t *census, const char *csv_path); // length,bucket,dup_lo,dup_hi,distinct,occurrences
+/* Of n lengths, one after the other: length,bucket,dup_lo,dup_hi,distinct,occurrences. */
+int census_write(const census_t *census, int32_t n, const char *csv_path);
 
 #endif

@@ -48,6 +48,7 @@ static void put_mean(csv_out_t *out, int64_t sum, int64_t n, int64_t length) {
 }
 
 static void put_row(csv_out_t *out, const matched_t *m, int64_t length) {
+    csv_i64(out, length);
     csv_text(out, m->source);
     csv_i64(out, m->members);
     csv_i64(out, m->controls);
@@ -66,17 +67,15 @@ static void say(const matched_t *all, int64_t length) {
              (double)all->control_bits / ((double)all->controls * unit));
 }
 
-int matching_write(const char *dir, int64_t length, tokens_t *members, const picks_t *member, const picks_t *control) {
+int matching_put(csv_out_t *out, int64_t length, tokens_t *members, const picks_t *member, const picks_t *control) {
     matched_t *row = mem_new(member->n, sizeof *row, "how controls match"), all = {.source = "all"};
-    char *path = mem_printf("%s/matching.csv", dir);
-    csv_out_t *out = NULL;
-    int rc = row && path ? 0 : -1;
-    for (int64_t i = 0; i < member->n && rc == 0; i++) {
+    if (!row) return -1;
+    for (int64_t i = 0; i < member->n; i++) {
         int64_t document = tokens_document_at(members, member->pick[i].candidate.window.first);
         row[i] = (matched_t){
             .source = tokens_document(members, document).source, .members = 1, .member_bits = member->pick[i].bits};
     }
-    for (int64_t i = 0; i < control->n && rc == 0; i++) {
+    for (int64_t i = 0; i < control->n; i++) {
         const pick_t *c = &control->pick[i];
         matched_t own = {.controls = 1, .control_bits = c->bits};
         if (c->pair >= 0) {
@@ -85,18 +84,12 @@ int matching_write(const char *dir, int64_t length, tokens_t *members, const pic
         }
         add(c->pair >= 0 ? &row[c->pair] : &all, &own);
     }
-    int64_t sources = rc == 0 ? sum_by_source(row, member->n) : 0;
-    if (rc == 0) rc = csv_open(path, "source,members,controls,member_bits,control_bits,pairs,difference", &out);
-    for (int64_t i = 0; i < sources && rc == 0; i++) {
+    for (int64_t i = 0, sources = sum_by_source(row, member->n); i < sources; i++) {
         put_row(out, &row[i], length);
         add(&all, &row[i]);
     }
-    if (rc == 0) {
-        put_row(out, &all, length);
-        rc = csv_commit(out);
-        say(&all, length);
-    }
+    put_row(out, &all, length);
+    say(&all, length);
     mem_free(row);
-    mem_free(path);
-    return rc;
+    return 0;
 }

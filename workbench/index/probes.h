@@ -20,6 +20,9 @@
  * Matched on compressibility, each member gets the control that is nearest to it in description length (match.h), out
  * of eight times as many; how well that went is in matching.csv, whatever they were matched on.
  *
+ * Several lengths: each has a sample of its own, by its own counts, as Carlini et al. drew theirs; rows come length by
+ * length. What follows then holds of no probe.
+ *
  * All of this is about whole windows, of the longest context and the suffix. The part that a shorter context probes may
  * occur more often than `duplicates` says, and a part of a control may occur in the member corpus, as may a part of a
  * member elsewhere: the net rate is what training on the window added to that. Counts are over tokens: the same words
@@ -34,6 +37,7 @@ typedef struct {
     int64_t sequence_id; // equal for probes cut from the same text (family): the clusters of the statistics
     const char *doc_id, *source;
     int64_t offset; // of the window in its document, tokens
+    int64_t length; // tokens
     int64_t duplicates, documents;
     int32_t bucket;
     int32_t is_member;
@@ -41,17 +45,27 @@ typedef struct {
 } probe_t;
 
 typedef struct {
-    int64_t n, length;
+    int64_t n, length; // length: of the longest probes, which come last
     probe_t *probe;
     void *hidden;
 } probe_set_t;
+
+/* Which probes are asked at a context and suffix of `length` tokens together: those of that length where there are any,
+ * else, where all have one length, the ends of all. They are rows first .. first + n - 1; n is 0 where neither holds.
+ */
+typedef struct {
+    int64_t first, n;
+} probe_range_t;
+probe_range_t probes_at(const probe_set_t *set, int64_t length);
 
 typedef enum { SAMPLE_DUPLICATES, SAMPLE_UNIFORM, SAMPLE_FILE } sample_protocol_t;
 typedef enum { MATCH_SOURCE, MATCH_COMPRESSIBILITY } sample_match_t;
 
 typedef struct {
     sample_protocol_t protocol;
-    int64_t length;     // of the windows
+    int64_t length;    // of the windows
+    int32_t n_lengths; // more than 0: a sample of each of these, in rising order, in place of length; not of a list
+    const int64_t *lengths;
     int64_t suffix;     // tokens of it that are the suffix; for a list that says its own
     int64_t per_bucket; // SAMPLE_DUPLICATES
     int64_t probes;     // SAMPLE_UNIFORM
@@ -62,8 +76,9 @@ typedef struct {
     int64_t memory; // bytes a rank, as in census_run
 } sample_t;
 
-/* Collective: census and sample; rank 0 writes dir/probes.csv, dir/probes.tokens (int32 little-endian, (n, length)),
+/* Collective: census and sample; rank 0 writes dir/probes.csv, dir/probes.tokens (int32 little-endian, row after row),
  * dir/census.csv and dir/matching.csv:
+ *   length            tokens of the windows
  *   source            of the members; "all", in the last row, includes controls that a list brought
  *   members, controls
  *   member_bits, control_bits

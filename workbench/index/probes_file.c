@@ -1,4 +1,4 @@
-/* Probe sets as files: probes.csv describes the rows, probes.tokens holds their tokens, (n, length) int32
+/* Probe sets as files: probes.csv describes the rows, probes.tokens holds their tokens, row after row, int32
  * little-endian. What is read is checked against itself and the two files against each other. */
 #include "base/csv.h"
 #include "base/err.h"
@@ -24,7 +24,7 @@ static int write_csv(const char *path, const probe_set_t *set) {
         csv_text(out, p->doc_id);
         csv_text(out, p->source);
         csv_i64(out, p->offset);
-        csv_i64(out, set->length);
+        csv_i64(out, p->length);
         csv_i64(out, p->duplicates);
         csv_i64(out, p->documents);
         csv_i64(out, p->bucket);
@@ -41,9 +41,9 @@ static int write_tokens(const char *path, const probe_set_t *set) {
     int rc = file_out_open(path, &out);
     if (rc == 0) {
         for (int64_t i = 0; i < set->n && rc == 0; i++) {
-            for (int64_t k = 0; k < 4 * set->length; k++)
-                row[k] = (uint8_t)((uint32_t)set->probe[i].tokens[k / 4] >> (8 * (k % 4)));
-            rc = file_out_write(out, row, (size_t)set->length * 4);
+            const probe_t *p = &set->probe[i];
+            for (int64_t k = 0; k < 4 * p->length; k++) row[k] = (uint8_t)((uint32_t)p->tokens[k / 4] >> (8 * (k % 4)));
+            rc = file_out_write(out, row, (size_t)p->length * 4);
         }
         if (rc == 0)
             rc = file_out_commit(out);
@@ -86,8 +86,8 @@ static int read_row(const csv_t *table, const int32_t column[COLUMNS], int64_t r
     TRY(read_number(table, row, column[PROBE_ID], row, row, &p->probe_id));
     TRY(read_number(table, row, column[SEQUENCE_ID], 0, table->rows - 1, &p->sequence_id));
     TRY(read_number(table, row, column[OFFSET], 0, LARGE, &p->offset));
-    TRY(read_number(table, row, column[LENGTH], row == 0 ? 1 : set->length, row == 0 ? LARGE : set->length,
-                    &set->length));
+    TRY(read_number(table, row, column[LENGTH], row == 0 ? 1 : set->length, LARGE, &p->length)); // lengths rise
+    set->length = p->length;
     TRY(read_number(table, row, column[IS_MEMBER], 0, 1, &is_member));
     TRY(read_number(table, row, column[DUPLICATES], is_member, is_member ? LARGE : 0, &p->duplicates));
     TRY(read_number(table, row, column[DOCUMENTS], is_member, p->duplicates, &p->documents));
@@ -113,29 +113,37 @@ static int read_rows(const char *path, csv_t *table, probe_set_t *set) {
     return 0;
 }
 
-static int check_tokens(const char *path, const file_map_t *map, const probe_set_t *set) {
-    int64_t tokens;
-    if (__builtin_mul_overflow(set->n, set->length, &tokens) || tokens > INT64_MAX / 4 ||
-        map->size != (size_t)tokens * 4)
-        return err_set("%s: %zu bytes, but %lld probes of %lld tokens are due: draw the probes again", path, map->size,
-                       (long long)set->n, (long long)set->length);
+/* The tokens of all probes. */
+static int count_tokens(const char *path, const file_map_t *map, const probe_set_t *set, int64_t *tokens) {
+    *tokens = 0;
+    for (int64_t i = 0; i < set->n; i++)
+        if (__builtin_add_overflow(*tokens, set->probe[i].length, tokens)) *tokens = INT64_MAX;
+    if (*tokens > INT64_MAX / 4 || map->size != (size_t)*tokens * 4)
+        return err_set("%s: %zu bytes, but %lld probes of %s%lld tokens are due: draw the probes again", path,
+                       map->size, (long long)set->n, set->probe[0].length < set->length ? "up to " : "",
+                       (long long)set->length);
+    return 0;
+}
+
+static int copy_tokens(const char *path, const uint8_t *bytes, int64_t n, int32_t *token) {
+    for (int64_t i = 0; i < n; i++) {
+        const uint8_t *b = bytes + 4 * i;
+        uint32_t value = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+        if (value > INT32_MAX) return err_set("%s: token %lld is no id of one", path, (long long)i);
+        token[i] = (int32_t)value;
+    }
     return 0;
 }
 
 static int read_tokens(const char *path, probe_set_t *set, int32_t **out) {
     file_map_t map;
+    int64_t n;
     TRY(file_map(path, &map));
-    int rc = check_tokens(path, &map, set);
-    int32_t *token = rc == 0 ? mem_new(set->n * set->length, sizeof *token, "tokens of probes") : NULL;
-    if (!token) rc = -1;
-    for (int64_t i = 0; rc == 0 && i < set->n * set->length; i++) {
-        const uint8_t *b = map.data + 4 * i;
-        uint32_t value = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-        if (value > INT32_MAX) rc = err_set("%s: probe %lld holds no token id", path, (long long)(i / set->length));
-        token[i] = (int32_t)(value & INT32_MAX);
-    }
+    int rc = count_tokens(path, &map, set, &n);
+    if (rc == 0 && !(*out = mem_new(n, sizeof **out, "tokens of probes"))) rc = -1;
+    if (rc == 0) rc = copy_tokens(path, map.data, n, *out);
     file_unmap(&map);
-    *out = token;
+    for (int64_t i = 0, at = 0; i < set->n && rc == 0; at += set->probe[i++].length) set->probe[i].tokens = *out + at;
     return rc;
 }
 
@@ -147,7 +155,6 @@ int probes_read(const char *dir, probe_set_t *set) {
     set->hidden = hidden;
     if (rc == 0) rc = read_rows(csv, &hidden->table, set);
     if (rc == 0) rc = read_tokens(tokens, set, &hidden->tokens);
-    for (int64_t i = 0; rc == 0 && i < set->n; i++) set->probe[i].tokens = hidden->tokens + i * set->length;
     mem_free(csv);
     mem_free(tokens);
     if (rc != 0) probes_free(set);
@@ -163,4 +170,24 @@ void probes_free(probe_set_t *set) {
     mem_free(hidden);
     mem_free(set->probe);
     *set = (probe_set_t){0};
+}
+
+/* The first row of at least that length. */
+static int64_t row_of_length(const probe_set_t *set, int64_t length) {
+    int64_t low = 0, high = set->n;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (set->probe[middle].length < length)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+probe_range_t probes_at(const probe_set_t *set, int64_t length) {
+    int64_t first = row_of_length(set, length), n = row_of_length(set, length + 1) - first;
+    if (n > 0 || set->n == 0) return (probe_range_t){first, n};
+    int all_longer = set->probe[0].length == set->length && set->length > length;
+    return (probe_range_t){0, all_longer ? set->n : 0};
 }

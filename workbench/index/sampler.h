@@ -2,6 +2,7 @@
  * The protocol is described in probes.h. */
 #ifndef MEMPROBE_SAMPLER_H
 #define MEMPROBE_SAMPLER_H
+#include "base/csv.h"
 #include "index/census.h"
 #include "index/choose.h"
 #include "index/probes.h"
@@ -47,7 +48,8 @@ int sample_controls(const sample_t *spec, tokens_t *members, tokens_t *controls,
                     picks_t *control, int64_t *short_of);
 /* Local. Sets the description lengths, from the tokens. */
 void picks_measure(const int32_t *price, int64_t length, picks_t *picks);
-/* Local. dir/matching.csv. */
-int matching_write(const char *dir, int64_t length, tokens_t *members, const picks_t *member, const picks_t *control);
+/* Local. The rows of matching.csv for one length. */
+#define MATCHING_HEADER "length,source,members,controls,member_bits,control_bits,pairs,difference"
+int matching_put(csv_out_t *out, int64_t length, tokens_t *members, const picks_t *member, const picks_t *control);
 
 #endif

@@ -10,9 +10,14 @@ static int64_t probes_of(const engine_t *spec, int32_t c) {
     return probes > 0 ? probes : 1;
 }
 
+/* All probes at context length number c. */
+static probe_range_t range_of(const batch_t *b, int32_t c) {
+    return probes_at(b->set, b->spec->context[c] + b->spec->suffix);
+}
+
 static int64_t batches_of(const batch_t *b, int32_t c) {
     int64_t probes = probes_of(b->spec, c);
-    return (b->set->n + probes - 1) / probes;
+    return (range_of(b, c).n + probes - 1) / probes;
 }
 
 static int check_spec(const engine_t *spec, const model_t *model, const probe_set_t *set) {
@@ -22,7 +27,8 @@ static int check_spec(const engine_t *spec, const model_t *model, const probe_se
                        (long long)spec->suffix, spec->n_context, (long long)spec->batch_tokens);
     for (int32_t c = 0; c < spec->n_context; c++) {
         int64_t context = spec->context[c];
-        if (context < 1 || context > set->length - spec->suffix)
+        if (context < 1 || context > set->length - spec->suffix ||
+            (set->n > 0 && probes_at(set, context + spec->suffix).n == 0))
             return err_set("a context of %lld and a suffix of %lld tokens do not fit probes of %lld tokens",
                            (long long)context, (long long)spec->suffix, (long long)set->length);
         if (context + spec->suffix - 1 > limit)
@@ -52,12 +58,13 @@ int batch_open(const engine_t *spec, const model_t *model, const probe_set_t *se
     *b = (batch_t){.spec = spec, .model = model, .set = set, .name = name, .most_probes = 1, .longest = 1};
     TRY(check_spec(spec, model, set));
     for (int32_t c = 0; c < spec->n_context; c++) {
-        int64_t probes = probes_of(spec, c), fed = spec->context[c] + spec->suffix - 1;
-        if (probes > set->n) probes = set->n > 0 ? set->n : 1;
+        int64_t probes = probes_of(spec, c), fed = spec->context[c] + spec->suffix - 1, all = range_of(b, c).n;
+        if (probes > all) probes = all > 0 ? all : 1;
         if (probes > b->most_probes) b->most_probes = probes;
         if (fed > b->longest) b->longest = fed;
         if (probes * fed > b->most_rows) b->most_rows = probes * fed;
         b->batches += batches_of(b, c);
+        b->records += all;
     }
     if (b->most_probes > INT32_MAX) return err_set("batches of %lld probes", (long long)b->most_probes);
     int rc = make_arrays(b);
@@ -75,7 +82,8 @@ void batch_close(batch_t *b) {
 
 int64_t batch_tokens(const batch_t *b) {
     int64_t tokens = 0;
-    for (int32_t c = 0; c < b->spec->n_context; c++) tokens += b->set->n * (b->spec->context[c] + b->spec->suffix - 1);
+    for (int32_t c = 0; c < b->spec->n_context; c++)
+        tokens += range_of(b, c).n * (b->spec->context[c] + b->spec->suffix - 1);
     return tokens;
 }
 
@@ -89,20 +97,27 @@ static void point_at_suffix(batch_t *b) {
         }
 }
 
+/* The last `length` tokens of a probe. */
+static const int32_t *end_of(const probe_t *probe, int64_t length) {
+    return probe->tokens + probe->length - length;
+}
+
 void batch_load(batch_t *b, int64_t index) {
     int32_t c = 0;
-    b->done = 0;
+    b->done = b->id = 0;
     for (; index >= batches_of(b, c); c++) {
         index -= batches_of(b, c);
-        b->done += b->set->n * (b->spec->context[c] + b->spec->suffix - 1);
+        b->id += range_of(b, c).n;
+        b->done += range_of(b, c).n * (b->spec->context[c] + b->spec->suffix - 1);
     }
+    probe_range_t range = range_of(b, c);
     int64_t probes = probes_of(b->spec, c), length = b->spec->context[c] + b->spec->suffix;
     b->context = b->spec->context[c];
-    b->first = index * probes;
-    b->count = b->set->n - b->first < probes ? b->set->n - b->first : probes;
-    b->id = c * b->set->n + b->first;
-    b->done += b->first * (length - 1);
-    for (int64_t i = 0; i < b->count; i++) b->window[i] = b->set->probe[b->first + i].tokens + b->set->length - length;
+    b->first = range.first + index * probes;
+    b->count = range.n - index * probes < probes ? range.n - index * probes : probes;
+    b->id += index * probes;
+    b->done += index * probes * (length - 1);
+    for (int64_t i = 0; i < b->count; i++) b->window[i] = end_of(&b->set->probe[b->first + i], length);
     point_at_suffix(b);
 }
 
@@ -110,7 +125,7 @@ void batch_only(batch_t *b, int64_t i) {
     b->first += i;
     b->id += i;
     b->count = 1;
-    b->window[0] = b->set->probe[b->first].tokens + b->set->length - b->context - b->spec->suffix;
+    b->window[0] = end_of(&b->set->probe[b->first], b->context + b->spec->suffix);
     point_at_suffix(b);
 }
 

@@ -1,4 +1,4 @@
-/* Batches of probes. All probes at all context lengths are numbered id = context_index * n + probe, and cut into
+/* Batches of probes. The probes of each context length (probes_at) are numbered, length by length, and cut into
  * batches of consecutive ids of one context length, about batch_tokens tokens each. What is in a batch depends on the
  * config only, never on ranks. A batch is loaded here and handed to a session as one ragged forward. Private to probe/.
  */
@@ -13,6 +13,7 @@ typedef struct {
     const char *name; // of the model, for messages
 
     int64_t batches;
+    int64_t records;                         // probes of all context lengths
     int64_t most_probes, most_rows, longest; // of any batch; fed positions of the longest probe
 
     /* The batch that is loaded. */

@@ -110,7 +110,7 @@ static int run_all(batch_t *b, const arm_t *arms, int32_t n_arms, const char *di
     par_out_t **out = mem_new(n_arms, sizeof *out, "outputs of the arms");
     par_tickets_t *tickets = NULL;
     int rc = par_agree(out ? 0 : -1);
-    if (rc == 0) rc = open_outputs(dir, arms, n_arms, b->set->n * b->spec->n_context, out);
+    if (rc == 0) rc = open_outputs(dir, arms, n_arms, b->records, out);
     if (rc == 0) rc = par_tickets_create(b->batches, &tickets);
     if (rc == 0) {
         rc = par_agree(run_tickets(b, arms, n_arms, tickets, out));

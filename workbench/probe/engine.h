@@ -38,16 +38,16 @@ typedef struct {
     int64_t batch_tokens;   // tokens of one forward
 } engine_t;
 
-/* Collective: probes all probes of the set for all contexts and the n_arms arms. The arms share one attachment and one
- * forward pass and differ in what `select` sets (setting: number of the arm), so only the logits may depend on it.
- * Writes dir/records.ARM.bin for each arm: record_t by id context_index * n + probe. Batches are dealt by tickets;
- * bytes do not depend on it. A NaN is an error that names model, probe and context. `name` of the model is for
- * messages. */
+/* Collective: probes the set at all contexts with the n_arms arms; which probes at which context says probes_at. The
+ * arms share one attachment and one forward pass and differ in what `select` sets (setting: number of the arm), so only
+ * the logits may depend on it. Writes dir/records.ARM.bin for each arm: record_t by id: the probes of the first
+ * context, of the second, ... Batches are dealt by tickets; bytes do not depend on it. A NaN is an error that names
+ * model, probe and context. `name` of the model is for messages. */
 int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
                const char *name, const char *dir);
 
 /* The same verdicts by real generation: KV-cached greedy decoding of the suffix with arm number `setting` of `arms`,
- * local. out (n_context * n), by the same ids, takes first_mismatch of the generated text. */
+ * local. out (records), by the same ids, takes first_mismatch of the generated text. */
 int engine_generate(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms,
                     int32_t setting, int32_t *out);
 

@@ -79,7 +79,7 @@ static int verify_arm(batch_t *b, const arm_t *arm, int32_t setting, const char 
     char *path = mem_printf("%s/records.%s.bin", dir, arm->name);
     int32_t *mismatch = mem_new(b->most_probes, sizeof *mismatch, "verdicts of generation");
     int rc = path && mismatch ? file_map(path, &map) : -1;
-    size_t bytes = sizeof(record_t) * (size_t)(b->set->n * b->spec->n_context);
+    size_t bytes = sizeof(record_t) * (size_t)b->records;
     if (rc == 0 && map.size != bytes) rc = err_set("%s: %zu bytes, not the %zu of its records", path, map.size, bytes);
     if (rc == 0) rc = generated_create(b, &g);
     for (int64_t t; (t = par_tickets_next(tickets)) >= 0;) {

@@ -16,7 +16,9 @@ typedef struct {
     tokenizer_t *tokenizer;
     probe_set_t set;
     records_t records;
-    const record_t *record; // (n): of the longest context
+    const probe_t *probe;   // (n) of the longest context
+    const record_t *record; // (n)
+    int64_t n;
     int64_t context;
     uint8_t *taken; // (n)
 } examples_t;
@@ -50,9 +52,9 @@ static const struct {
 /* The best probe of a kind that was not taken yet, the first of equals; -1: none. */
 static int64_t choose(const examples_t *e, score_t score) {
     int64_t best = -1, best_score = -1;
-    for (int64_t i = 0; i < e->set.n; i++) {
+    for (int64_t i = 0; i < e->n; i++) {
         if (e->taken[i]) continue;
-        int64_t s = score(&e->set.probe[i], &e->record[i]);
+        int64_t s = score(&e->probe[i], &e->record[i]);
         if (s <= best_score) continue;
         best = i;
         best_score = s;
@@ -84,9 +86,9 @@ static int write_suffix(const examples_t *e, const int32_t *suffix, int64_t matc
 }
 
 static int write_example(const examples_t *e, int64_t i) {
-    const probe_t *probe = &e->set.probe[i];
+    const probe_t *probe = &e->probe[i];
     const record_t *record = &e->record[i];
-    const int32_t *suffix = probe->tokens + e->set.length - e->report->suffix;
+    const int32_t *suffix = probe->tokens + probe->length - e->report->suffix;
     int64_t shown = e->context < SHOWN_CONTEXT ? e->context : SHOWN_CONTEXT;
     file_out_print(e->out, "<div class=\"probe\"><p class=\"about\">probe %lld, ", (long long)probe->probe_id);
     html_string(e->out, probe->doc_id);
@@ -146,8 +148,11 @@ static int prepare(examples_t *e) {
         return err_set("%s: windows of %lld tokens are too short for %lld of context and %lld of suffix",
                        report->probes_dir, (long long)e->set.length, (long long)e->context, (long long)report->suffix);
     TRY(tokenizer_load(report->tokenizer_path, &e->tokenizer));
-    TRY(records_open(report, e->cell, e->set.n, &e->records));
-    e->record = e->records.record + longest * e->set.n;
+    TRY(records_open(report, e->cell, &e->set, &e->records));
+    probe_range_t range;
+    e->record = records_at(report, &e->set, &e->records, longest, &range);
+    e->probe = e->set.probe + range.first;
+    e->n = range.n;
     e->taken = mem_new(e->set.n, 1, "marks of the examples");
     return e->taken != NULL ? 0 : -1;
 }

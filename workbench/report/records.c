@@ -20,32 +20,48 @@ static const char *fault(const record_t *r, int64_t probe, int64_t context, int6
     return NULL;
 }
 
-static int check(const report_t *report, const report_cell_t *cell, int64_t n, const record_t *record) {
-    for (int32_t c = 0; c < report->n_context; c++)
-        for (int64_t i = 0; i < n; i++) {
-            const char *words = fault(&record[c * n + i], i, report->context[c], report->suffix);
+static probe_range_t range_of(const report_t *report, const probe_set_t *set, int32_t c) {
+    return probes_at(set, report->context[c] + report->suffix);
+}
+
+static int check(const report_t *report, const report_cell_t *cell, const probe_set_t *set, const record_t *record) {
+    int64_t id = 0;
+    for (int32_t c = 0; c < report->n_context; c++) {
+        probe_range_t range = range_of(report, set, c);
+        for (int64_t i = 0; i < range.n; i++, id++) {
+            const char *words = fault(&record[id], range.first + i, report->context[c], report->suffix);
             if (words != NULL)
                 return err_set("%s: record %lld %s: the file is damaged; remove its folder and probe again",
-                               cell->records_path, (long long)(c * n + i), words);
+                               cell->records_path, (long long)id, words);
         }
+    }
     return 0;
 }
 
-int records_open(const report_t *report, const report_cell_t *cell, int64_t n, records_t *records) {
+int records_open(const report_t *report, const report_cell_t *cell, const probe_set_t *set, records_t *records) {
     *records = (records_t){{NULL, 0}, NULL};
     TRY(file_map(cell->records_path, &records->map));
-    uint64_t expected = (uint64_t)report->n_context * (uint64_t)n * sizeof(record_t);
+    uint64_t expected = 0;
+    for (int32_t c = 0; c < report->n_context; c++) expected += (uint64_t)range_of(report, set, c).n * sizeof(record_t);
     int rc = 0;
     if (records->map.size != expected)
         rc = err_set(
             "%s: %zu bytes, but %lld probes at %d context lengths take %llu: remove its folder and probe again",
-            cell->records_path, records->map.size, (long long)n, report->n_context, (unsigned long long)expected);
+            cell->records_path, records->map.size, (long long)set->n, report->n_context, (unsigned long long)expected);
     else
         /* A map starts at a page, so the records are aligned. */
         records->record = (const record_t *)(const void *)records->map.data;
-    if (rc == 0) rc = check(report, cell, n, records->record);
+    if (rc == 0) rc = check(report, cell, set, records->record);
     if (rc != 0) records_close(records);
     return rc;
+}
+
+const record_t *records_at(const report_t *report, const probe_set_t *set, const records_t *records, int32_t c,
+                           probe_range_t *range) {
+    const record_t *record = records->record;
+    for (int32_t i = 0; i < c; i++) record += range_of(report, set, i).n;
+    *range = range_of(report, set, c);
+    return record;
 }
 
 void records_close(records_t *records) {

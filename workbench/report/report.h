@@ -33,16 +33,18 @@
  * What these numbers do not say:
  *   - A rate is over the distinct windows that were drawn, equally many of each bucket as far as there are any. Pooled
  *     rates (fits, figures, classes) are means over that design, not over the corpus: compare them with one another.
- *   - duplicates are copies in the training text, of the whole window of the longest context and the suffix (probes.h).
- *     A model sees each once an epoch, and whole only where no border of training's windows cuts it.
+ *   - duplicates are copies in the training text, of the whole window of the longest context and the suffix, or, with
+ * [probe] windows = each, of the window of the row's own context and the suffix (probes.h). A model sees each once an
+ * epoch, and whole only where no border of training's windows cuts it.
  *   - A bucket mixes the sources that have windows of its count. Where one source ends and another begins, a curve
  *     against duplicates compares two kinds of text as well: see source in probes.csv.
  *   - Controls are matched by source, length and bucket, and by how likely their text is only where [probe] match asks
  *     for it. Where they are short, their
  *     mix of buckets, and so a pooled net rate, leans to the buckets that have them.
- *   - Intervals take probes as independent. The same probes are asked of every model, arm and context, so rows are not
- *     independent of one another, and neither are the points of a fit: its p asks whether a line explains the points
- *     better than a constant, with n - 2 degrees of freedom (one, for three points), every point with equal weight. */
+ *   - Intervals take probes as independent. The same probes are asked of every model, arm and (but for windows = each)
+ *     context, so rows are not independent of one another, and neither are the points of a fit: its p asks whether a
+ *     line explains the points better than a constant, with n - 2 degrees of freedom (one, for three points), every
+ *     point with equal weight. */
 #ifndef MEMPROBE_REPORT_H
 #define MEMPROBE_REPORT_H
 #include "index/probes.h"

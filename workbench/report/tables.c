@@ -38,7 +38,7 @@ static int write_probes(const report_t *report, const probe_set_t *set) {
         csv_text(out, probe->doc_id);
         csv_text(out, probe->source);
         csv_i64(out, probe->offset);
-        csv_i64(out, set->length);
+        csv_i64(out, probe->length);
         csv_i64(out, probe->duplicates);
         csv_i64(out, probe->documents);
         csv_i64(out, probe->bucket);
@@ -72,16 +72,16 @@ typedef struct {
     int32_t *hit;          // (n)
 } tally_t;
 
-static void tally_bucket(const probe_set_t *set, const record_t *record, int32_t bucket, tally_t *t) {
+static void tally_bucket(const probe_t *probe, int64_t n, const record_t *record, int32_t bucket, tally_t *t) {
     t->n = t->hits = t->control_n = t->control_hits = 0;
     t->log_duplicates = 0;
-    for (int64_t i = 0; i < set->n; i++) {
-        if (set->probe[i].bucket != bucket) continue;
-        if (set->probe[i].is_member) {
-            t->cluster[t->n] = set->probe[i].sequence_id;
+    for (int64_t i = 0; i < n; i++) {
+        if (probe[i].bucket != bucket) continue;
+        if (probe[i].is_member) {
+            t->cluster[t->n] = probe[i].sequence_id;
             t->hit[t->n++] = record[i].exact;
             t->hits += record[i].exact;
-            t->log_duplicates += log((double)set->probe[i].duplicates);
+            t->log_duplicates += log((double)probe[i].duplicates);
         } else {
             t->control_n++;
             t->control_hits += record[i].exact;
@@ -132,17 +132,20 @@ static int write_rate(csv_out_t *out, const report_t *report, const report_cell_
 static int write_cell(const report_t *report, const report_cell_t *cell, const probe_set_t *set, tally_t *tally,
                       csv_out_t *records_out, csv_out_t *rates_out) {
     records_t records;
-    TRY(records_open(report, cell, set->n, &records));
-    int present[CENSUS_BUCKETS] = {0};
-    for (int64_t i = 0; i < set->n; i++)
-        if (set->probe[i].is_member) present[set->probe[i].bucket] = 1;
+    TRY(records_open(report, cell, set, &records));
     int rc = 0;
     for (int32_t c = 0; rc == 0 && c < report->n_context; c++) {
-        const record_t *record = records.record + c * set->n;
-        for (int64_t i = 0; i < set->n; i++) write_record(records_out, cell, &record[i]);
+        probe_range_t range;
+        const record_t *record = records_at(report, set, &records, c, &range);
+        const probe_t *probe = set->probe + range.first;
+        int present[CENSUS_BUCKETS] = {0};
+        for (int64_t i = 0; i < range.n; i++) {
+            write_record(records_out, cell, &record[i]);
+            if (probe[i].is_member) present[probe[i].bucket] = 1;
+        }
         for (int32_t bucket = 0; rc == 0 && bucket < CENSUS_BUCKETS; bucket++) {
             if (!present[bucket]) continue;
-            tally_bucket(set, record, bucket, tally);
+            tally_bucket(probe, range.n, record, bucket, tally);
             rc = write_rate(rates_out, report, cell, report->context[c], bucket, tally);
         }
     }
