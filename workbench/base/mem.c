@@ -21,9 +21,10 @@ static size_t block_bytes(int64_t count, size_t size) {
  * translation of addresses as long as for the memory itself. */
 static void *block_pages(size_t bytes) {
     if (bytes < HUGE_FROM) return aligned_alloc(ALIGN, bytes);
-    void *block = aligned_alloc(HUGE_PAGE, bytes);
+    void *block = NULL; // aligned_alloc would want a multiple of the alignment
+    if (posix_memalign(&block, HUGE_PAGE, bytes) != 0) return NULL;
 #ifdef MADV_HUGEPAGE
-    if (block != NULL) madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); // a wish: may be refused
+    madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); // a wish: may be refused
 #endif
     return block;
 }

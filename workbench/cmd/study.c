@@ -65,7 +65,7 @@ static const opt_t CENSUS[] = {
      "no: a place that overlaps the one counted before does not count"},
     {"per_document", OPT_BOOL, AT(study_census_t, per_document), "no", 0, 0,
      "yes: count the documents that hold a window, not the places"},
-    {"top", OPT_INT, AT(study_census_t, top), "20", 0, 10000, "most duplicated windows of a length that are listed"},
+    {"top", OPT_INT, AT(study_census_t, top), "20", 0, 1000, "most duplicated windows of a length that are listed"},
     {"near", OPT_BOOL, AT(study_census_t, near), "no", 0, 0,
      "yes: find near-duplicates, too, of documents and of windows of the longest length"},
     {"shingle", OPT_INT, AT(study_census_t, shingle), "5", 1, 1000, "tokens of a shingle, for near-duplicates"},
