@@ -302,8 +302,7 @@ static int walk_input(ingest_walker_t *w, int64_t index, int64_t first, int64_t 
     TRY(seek(w, index, first, last));
     while ((rc = documents_next(w->reader, &document)) == 1) {
         TRY(par_go_on());
-        if (id_check(spec, &document) != 0 || mark_check(input, &document) != 0)
-            return err_context("%s", input->path);
+        if (id_check(spec, &document) != 0 || mark_check(input, &document) != 0) return err_context("%s", input->path);
         TRY(visit(self, input, &document, holds_out(spec, document.id)));
         if (w->progress != NULL) progress_document(w->progress, &document);
     }
