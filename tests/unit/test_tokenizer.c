@@ -293,6 +293,29 @@ static void test_merges_equal_definition(void **state) {
     bpe_free(bpe);
 }
 
+/* A word takes no more memory than is allowed, and says so. */
+static void test_longest_word(void **state) {
+    (void)state;
+    enum { LONGEST = 5000 };
+    int32_t byte_id[256], ids[LONGEST + 1];
+    uint8_t word[LONGEST + 1];
+    int64_t n;
+    for (int i = 0; i < 256; i++) byte_id[i] = i;
+    memset(word, 'a', sizeof word);
+    bpe_t *bpe = bpe_create(byte_id, 4);
+    check_ok(bpe_encode(bpe, word, LONGEST + 1, ids, &n));
+    assert_int_equal(n, LONGEST + 1);
+    bpe_set_memory(bpe, 64 * LONGEST);
+    check_ok(bpe_encode(bpe, word, LONGEST, ids, &n));
+    assert_int_equal(bpe_encode(bpe, word, LONGEST + 1, ids, &n), -1);
+    assert_non_null(strstr(err_text(), "a word of 5001 bytes would take"));
+    assert_non_null(strstr(err_text(), "for 5000 bytes there is room; raise [run] memory"));
+    bpe_set_memory(bpe, 0);
+    check_ok(bpe_encode(bpe, word, 4096, ids, &n)); // always
+    assert_int_equal(bpe_encode(bpe, word, 4097, ids, &n), -1);
+    bpe_free(bpe);
+}
+
 /* Words of every length that differ in one byte only, each place in turn: the cache must tell them apart. */
 static void test_cache_tells_words_apart(void **state) {
     (void)state;
@@ -578,6 +601,7 @@ int main(void) {
         cmocka_unit_test(test_nfc),
         cmocka_unit_test(test_nfc_of_hostile_marks),
         cmocka_unit_test(test_merges_equal_definition),
+        cmocka_unit_test(test_longest_word),
         cmocka_unit_test(test_cache_tells_words_apart),
         cmocka_unit_test(test_cache_never_shows),
         cmocka_unit_test(test_long_words),

@@ -41,13 +41,16 @@ static_assert(sizeof(cached_t) == 64, "a cached word fills one cache line");
 typedef struct {
     int32_t rank; // of the pair that starts here; NO_RANK also when the symbol has been merged away
     int32_t id;
-    int64_t before, after; // neighbours, -1 and -1 at the ends
+    int32_t before, after; // neighbours, -1 and -1 at the ends
 } symbol_t;
 
 typedef struct {
-    int32_t rank;
-    int64_t at;
+    int32_t rank, at;
 } candidate_t;
+
+/* Memory of a long word for each byte of it: its symbol, a candidate or two in a heap that may be twice as large as it
+ * need be, and the ids. */
+enum { WORD_MEMORY = 64, LEAST_LONGEST = 4096 };
 
 struct bpe {
     int32_t byte_id[256];
@@ -64,12 +67,14 @@ struct bpe {
     int64_t symbols;
     candidate_t *heap;
     int64_t heap_n, heap_capacity;
+    size_t longest; // bytes of a word, at most INT32_MAX: places in it are 32 bits
 };
 
 bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected) {
     bpe_t *bpe = mem_new(1, sizeof *bpe, "tokenizer merges");
     if (!bpe) return NULL;
     memcpy(bpe->byte_id, byte_id, sizeof bpe->byte_id);
+    bpe->longest = INT32_MAX;
     bpe->common = mem_new((int64_t)1 << COMMON_BITS, sizeof *bpe->common, "tokenizer word cache");
     bpe->cache = mem_new((int64_t)1 << CACHE_BITS, sizeof *bpe->cache, "tokenizer word cache");
     if (!bpe->common || !bpe->cache || pairmap_create(&bpe->ranks, merges_expected) != 0) {
@@ -77,6 +82,11 @@ bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected) {
         return NULL;
     }
     return bpe;
+}
+
+void bpe_set_memory(bpe_t *bpe, int64_t memory) {
+    int64_t longest = memory / WORD_MEMORY;
+    bpe->longest = longest > INT32_MAX ? INT32_MAX : longest < LEAST_LONGEST ? LEAST_LONGEST : (size_t)longest;
 }
 
 void bpe_free(bpe_t *bpe) {
@@ -165,7 +175,7 @@ static candidate_t heap_pop(bpe_t *bpe) {
 }
 
 /* The pair that starts at `at` has changed: notes its rank and makes it a candidate. */
-static int symbol_rank(bpe_t *bpe, int64_t at) {
+static int symbol_rank(bpe_t *bpe, int32_t at) {
     symbol_t *s = &bpe->symbol[at];
     s->rank = s->after < 0 ? NO_RANK : rank_of(bpe, s->id, bpe->symbol[s->after].id);
     return heap_push(bpe, (candidate_t){s->rank, at});
@@ -174,13 +184,14 @@ static int symbol_rank(bpe_t *bpe, int64_t at) {
 static int merge_long(bpe_t *bpe, int32_t *ids, int64_t *n) {
     TRY(mem_grow(&bpe->symbol, &bpe->symbols, *n, sizeof *bpe->symbol, "symbols of a long word"));
     symbol_t *s = bpe->symbol;
-    for (int64_t i = 0; i < *n; i++) s[i] = (symbol_t){NO_RANK, ids[i], i - 1, i + 1 < *n ? i + 1 : -1};
+    int32_t symbols = (int32_t)*n;
+    for (int32_t i = 0; i < symbols; i++) s[i] = (symbol_t){NO_RANK, ids[i], i - 1, i + 1 < symbols ? i + 1 : -1};
     bpe->heap_n = 0;
-    for (int64_t i = 0; i < *n; i++) TRY(symbol_rank(bpe, i));
+    for (int32_t i = 0; i < symbols; i++) TRY(symbol_rank(bpe, i));
     while (bpe->heap_n > 0) {
         candidate_t c = heap_pop(bpe);
         if (s[c.at].rank != c.rank) continue; // the pair has changed since
-        int64_t gone = s[c.at].after;
+        int32_t gone = s[c.at].after;
         s[c.at].id = bpe->merged[c.rank];
         s[c.at].after = s[gone].after;
         s[gone].rank = NO_RANK;
@@ -189,9 +200,15 @@ static int merge_long(bpe_t *bpe, int32_t *ids, int64_t *n) {
         if (s[c.at].before >= 0) TRY(symbol_rank(bpe, s[c.at].before));
     }
     int64_t kept = 0;
-    for (int64_t i = 0; i >= 0; i = s[i].after) ids[kept++] = s[i].id;
+    for (int32_t i = 0; i >= 0; i = s[i].after) ids[kept++] = s[i].id;
     *n = kept;
     return 0;
+}
+
+static int too_long(const bpe_t *bpe, size_t bytes) {
+    if (bpe->longest == INT32_MAX) return err_set("a word of %zu bytes: %d are the most", bytes, INT32_MAX);
+    return err_set("a word of %zu bytes would take %lld MB of memory, for %lld bytes there is room; raise [run] memory",
+                   bytes, (long long)(bytes / 1000000 + 1) * WORD_MEMORY, (long long)bpe->longest);
 }
 
 static inline uint64_t read64(const uint8_t *p) {
@@ -275,6 +292,7 @@ static int rank_bytes(bpe_t *bpe) {
 }
 
 static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
+    if (bytes > bpe->longest) return too_long(bpe, bytes);
     int32_t whole = wholes_get(&bpe->wholes, word, bytes), rank[SHORT_WORD];
     if (whole >= 0) {
         ids[0] = whole;

@@ -12,6 +12,10 @@ typedef struct bpe bpe_t;
 bpe_t *bpe_create(const int32_t byte_id[256], int64_t merges_expected);
 void bpe_free(bpe_t *bpe); // accepts NULL
 
+/* Bytes that a word may take while it is encoded, 64 for each of its own; a longer word is an error. Words of 4096
+ * bytes are always taken. INT64_MAX: words are as long as they can be, 2 GiB. */
+void bpe_set_memory(bpe_t *bpe, int64_t memory);
+
 /* Instead of byte_id: the tokens of a word before any merge, at most `bytes` of them. */
 typedef int (*bpe_spell_t)(const void *user, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n);
 void bpe_set_spelling(bpe_t *bpe, bpe_spell_t spell, const void *user);

@@ -23,6 +23,7 @@ static int find_end(const ingest_t *spec, const char *path, ingest_encoder_t *e)
 
 int ingest_encoder_load(const ingest_t *spec, const char *path, ingest_encoder_t *e) {
     TRY(tokenizer_load(path, &e->tokenizer));
+    if (spec->memory > 0) tokenizer_set_memory(e->tokenizer, spec->memory / 4);
     e->vocab = tokenizer_vocab(e->tokenizer);
     return find_end(spec, path, e);
 }

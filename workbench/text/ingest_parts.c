@@ -34,8 +34,9 @@ int ingest_check(const ingest_t *spec, int trains) {
 
 /* While reading, a line may lie in memory twice: a buffer that became too small and the one that takes its place. So a
  * document takes up to half of the memory. The other half is for what goes on at the same time: the words of a
- * tokenizer in training, or the two shards of a part (about 10 MiB, whatever their size), or the hashes of ids, which
- * come when no document is in hand. The text itself is not copied: tokens leave the tokenizer in runs. */
+ * tokenizer in training, or a long word that is being encoded (a quarter) and the two shards of a part (about 10 MiB,
+ * whatever their size), or the hashes of ids, which come when no document is in hand. The text itself is not copied:
+ * tokens leave the tokenizer in runs. */
 int64_t ingest_document_limit(int64_t memory) {
     return memory / 4;
 }

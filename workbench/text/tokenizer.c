@@ -23,6 +23,10 @@ void tokenizer_free(tokenizer_t *t) {
     mem_free(t);
 }
 
+void tokenizer_set_memory(tokenizer_t *t, int64_t bytes) {
+    bpe_set_memory(t->bpe, bytes);
+}
+
 int32_t tokenizer_vocab(const tokenizer_t *t) {
     return t->vocab;
 }

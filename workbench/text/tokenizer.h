@@ -34,6 +34,10 @@ typedef struct tokenizer tokenizer_t;
 int tokenizer_load(const char *path, tokenizer_t **tokenizer);
 void tokenizer_free(tokenizer_t *tokenizer); // accepts NULL
 
+/* Memory that encoding may take for a word, beyond the text; a word without a place to split it that needs more (64
+ * bytes for each of its own) is then an error. Without this call there is no bound. */
+void tokenizer_set_memory(tokenizer_t *t, int64_t bytes);
+
 int32_t tokenizer_vocab(const tokenizer_t *t); // ids are 0 .. vocab-1
 /* The token that ends documents: the first of <|endoftext|>, <|end_of_text|>, </s> and <eos> that the vocabulary has,
  * -1 if it has none of them. */
