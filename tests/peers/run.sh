@@ -17,7 +17,7 @@ peer() {
     echo "run   $*"
     "$PYTHON" "$@" || failed=1
 }
-peer torch,transformers tests/peers/neox.py check
+peer torch,transformers tests/peers/families.py check
 peer torch,transformers tests/peers/train.py check
 peer numpy tests/peers/formats.py
 scratch=$(mktemp -d)

@@ -5,12 +5,14 @@
 typedef struct {
     int64_t n, heads, kv_heads, size;
     float scale;
+    int64_t window;
 } shape_t;
 
 /* A cache whose memory holds NaN until it is written. */
 static tensor_kv_t kv_new(int64_t n, const shape_t *s) {
     tensor_kv_t kv = {.capacity = (n + GEMM_PANEL) / GEMM_PANEL * GEMM_PANEL, .heads = s->kv_heads};
     kv.head_size = s->size;
+    kv.window = s->window;
     kv.k = check_new(kv_floats(kv.capacity, kv.heads, kv.head_size));
     kv.v = check_new(kv_floats(kv.capacity, kv.heads, kv.head_size));
     return kv;
@@ -42,18 +44,19 @@ static void attend(const tensor_ops_t *ops, const shape_t *s, int64_t piece, con
 static void attend_double(const shape_t *s, int64_t i, int64_t h, const float *q, const float *k, const float *v,
                           double *o) {
     int64_t ldq = s->heads * s->size + 3, ldk = s->kv_heads * s->size + 1, g = h / (s->heads / s->kv_heads) * s->size;
-    double score[512], max = -INFINITY, z = 0;
-    for (int64_t j = 0; j <= i; j++) {
+    double score[600], max = -INFINITY, z = 0;
+    int64_t from = s->window && i >= s->window ? i - s->window + 1 : 0;
+    for (int64_t j = from; j <= i; j++) {
         score[j] = 0;
         for (int64_t c = 0; c < s->size; c++)
             score[j] += (double)q[i * ldq + h * s->size + c] * (double)k[j * ldk + g + c];
         score[j] *= (double)s->scale;
         max = fmax(max, score[j]);
     }
-    for (int64_t j = 0; j <= i; j++) z += score[j] = exp(score[j] - max);
+    for (int64_t j = from; j <= i; j++) z += score[j] = exp(score[j] - max);
     for (int64_t c = 0; c < s->size; c++) {
         o[c] = 0;
-        for (int64_t j = 0; j <= i; j++) o[c] += score[j] / z * (double)v[j * ldk + g + c];
+        for (int64_t j = from; j <= i; j++) o[c] += score[j] / z * (double)v[j * ldk + g + c];
     }
 }
 
@@ -84,7 +87,7 @@ static void check_shape(const shape_t *s, float size_q, float size_v) {
 static void test_every_length(void **state) {
     (void)state;
     for (int64_t n = 1; n <= 100; n++) {
-        shape_t s = {n, 2, n % 3 ? 2 : 1, 1 + check_below(24), 0.3f};
+        shape_t s = {n, 2, n % 3 ? 2 : 1, 1 + check_below(24), 0.3f, 0};
         check_shape(&s, 2, 1);
     }
 }
@@ -93,7 +96,7 @@ static void test_head_sizes(void **state) {
     (void)state;
     static const int64_t sizes[] = {8, 16, 24, 32, 33, 48, 64, 80, 96, 128};
     for (int i = 0; i < 10; i++) {
-        shape_t s = {60 + check_below(10), 1 + i % 3, 1, sizes[i], 1 / sqrtf((float)sizes[i])};
+        shape_t s = {60 + check_below(10), 1 + i % 3, 1, sizes[i], 1 / sqrtf((float)sizes[i]), 0};
         check_shape(&s, 2, 1);
     }
 }
@@ -101,8 +104,38 @@ static void test_head_sizes(void **state) {
 /* Sums over more than one block of keys, ending before, at and behind its border. */
 static void test_long(void **state) {
     (void)state;
-    for (int64_t n = 255; n <= 258; n++) check_shape(&(shape_t){n, 2, 2, 9, 0.3f}, 2, 1);
-    check_shape(&(shape_t){512, 1, 1, 4, 0.3f}, 2, 1);
+    for (int64_t n = 255; n <= 258; n++) check_shape(&(shape_t){n, 2, 2, 9, 0.3f, 0}, 2, 1);
+    check_shape(&(shape_t){512, 1, 1, 4, 0.3f, 0}, 2, 1);
+}
+
+/* Windows: within a tile, longer than it, shorter and longer than the blocks that are left out, longer than all. */
+static void test_windows(void **state) {
+    (void)state;
+    static const int64_t windows[] = {1, 2, 5, 23, 24, 25, 33, 64, 100, 255, 256, 257, 300, 1000};
+    for (int i = 0; i < 14; i++) {
+        check_shape(&(shape_t){100, 2, 1, 12, 0.3f, windows[i]}, 2, 1);
+        check_shape(&(shape_t){561 + check_below(30), 1, 1, 8, 1, windows[i]}, 2, 1);
+        check_shape(&(shape_t){70, 4, 2, 8, 1, windows[i]}, 30, 1e-44f);
+    }
+}
+
+/* Published: with a window of 256, position 300 attends to 45 ... 300. A key outside has no part in it. */
+static void test_window_border(void **state) {
+    (void)state;
+    shape_t s = {301, 1, 1, 4, 0.5f, 256};
+    int64_t ldq = 7, ldk = 5, n = 301;
+    float *q = check_random(n * ldq, 1), *k = check_random(n * ldk, 1), *v = check_random(n * ldk, 1);
+    float *out = check_new(n * ldq), *other = check_new(n * ldq);
+    attend(tensor_kernels("auto"), &s, n, q, k, v, out);
+    for (int64_t j = 44; j <= 45; j++) {
+        float kept = v[j * ldk];
+        v[j * ldk] = 1e6f;
+        attend(tensor_kernels("auto"), &s, n, q, k, v, other);
+        assert_int_equal(out[300 * ldq] == other[300 * ldq], j == 44);
+        v[j * ldk] = kept;
+    }
+    check_free(q, n * ldq), check_free(k, n * ldk), check_free(v, n * ldk);
+    check_free(out, n * ldq), check_free(other, n * ldq);
 }
 
 /* Scores so far apart that most weights are 0, and values so small that products vanish with either sign: what a masked
@@ -110,7 +143,7 @@ static void test_long(void **state) {
 static void test_extremes(void **state) {
     (void)state;
     for (int64_t n = 1; n < 70; n += 4) {
-        shape_t s = {n, 2, 1, 20, 1};
+        shape_t s = {n, 2, 1, 20, 1, 0};
         check_shape(&s, 30, 1e-44f);
         check_shape(&s, 1e5f, 1);
         check_shape(&s, 1e5f, 1e-44f);
@@ -121,7 +154,7 @@ static void test_extremes(void **state) {
 /* A NaN anywhere in a visible key or value reaches the output, and no query before it. */
 static void test_nan(void **state) {
     (void)state;
-    shape_t s = {40, 1, 1, 16, 0.25f};
+    shape_t s = {40, 1, 1, 16, 0.25f, 0};
     int64_t ldq = 19, ldk = 17;
     float *q = check_random(40 * ldq, 1), *k = check_random(40 * ldk, 1), *v = check_random(40 * ldk, 1);
     float *out = check_new(40 * ldq);
@@ -184,7 +217,7 @@ static void test_gradient_differences(void **state) {
     (void)state;
     enum { n = 53, size = 5, all = 3 * n * size };
     const tensor_ops_t *ref = tensor_kernels("reference");
-    shape_t s = {n, 1, 1, size, 0.4f};
+    shape_t s = {n, 1, 1, size, 0.4f, 0};
     float *x = check_random(all, 1), *dout = check_random(n * size, 1), *grad = check_new(all);
     float *out = check_new(n * size), *scratch = check_new(attention_grad_scratch(n, size));
     tensor_kv_t kv = kv_new(n, &s);
@@ -212,6 +245,8 @@ int main(void) {
         cmocka_unit_test(test_head_sizes),
         cmocka_unit_test(test_long),
         cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_window_border),
         cmocka_unit_test(test_nan),
         cmocka_unit_test(test_gradient_bits),
         cmocka_unit_test(test_gradient_differences),

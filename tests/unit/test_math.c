@@ -36,11 +36,13 @@ static double true_gelu(double x) {
     return x < -15 ? 0 : x * 0.5 * erfc(-x * 0.70710678118654752440);
 }
 
-static const float_case_t float_cases[] = {{"exp", math_exp, exp, 1.0},
-                                           {"log", math_log, log, 0.501},
-                                           {"tanh", math_tanh, tanh, 0.501},
-                                           {"erf", math_erf, erf, 2.0},
-                                           {"gelu", math_gelu, true_gelu, 6.0}};
+static double true_silu(double x) {
+    return x / (1 + exp(-x));
+}
+
+static const float_case_t float_cases[] = {{"exp", math_exp, exp, 1.0},         {"log", math_log, log, 0.501},
+                                           {"tanh", math_tanh, tanh, 0.501},    {"erf", math_erf, erf, 2.0},
+                                           {"gelu", math_gelu, true_gelu, 6.0}, {"silu", math_silu, true_silu, 3.0}};
 
 /* A sample of all floats: a step that is odd walks through every exponent and both signs. */
 static void test_float_bounds(void **state) {
@@ -54,6 +56,7 @@ static void test_float_bounds(void **state) {
             double truth = c->truth((double)x);
             if (truth != truth || x != x) continue;
             if (c->f == math_gelu && x < -12.9f) continue; // see test_gelu_far_left
+            if (c->f == math_silu && x < -87.0f) continue; // exp(x) is denormal
             double error = ulp_error(c->f(x), truth);
             if (!(error <= worst)) worst = error, at = x;
         }
@@ -83,6 +86,21 @@ static void test_gelu_grad_bound(void **state) {
     assert_true(worst < 2e-7);
 }
 
+/* The bound that math.h states: 4 ulp and 2 |z| more, z the argument of the logistic. */
+static void test_gelu_tanh_bound(void **state) {
+    (void)state;
+    double worst = 0;
+    for (float x = -9.5f; x < 20; x += 0.0003f) {
+        double y = (double)x, z = 1.5957691216057308 * (y + 0.044715 * y * y * y);
+        double error = ulp_error(math_gelu_tanh(x), y / (1 + exp(-z))) / (4 + 2 * fabs(z));
+        if (!(error <= worst)) worst = error;
+    }
+    print_message("tanh form of gelu: %.3f of the bound\n", worst);
+    assert_true(worst <= 1);
+    for (float x = -30; x < -9.5f; x += 0.01f) assert_true(math_gelu_tanh(x) <= 0 && math_gelu_tanh(x) > -1e-30f);
+    for (float x = 5.5f; x < 1e38f; x *= 1.5f) assert_true(math_gelu_tanh(x) == x && math_silu(4 * x) == 4 * x);
+}
+
 static void test_special_values(void **state) {
     (void)state;
     assert_true(math_exp(0.0f) == 1.0f && math_exp(-0.0f) == 1.0f);
@@ -97,7 +115,12 @@ static void test_special_values(void **state) {
     assert_int_equal(math_bits(math_erf(-0.0f)), math_bits(-0.0f));
     assert_true(math_gelu(infinity) == infinity && math_gelu(-infinity) == 0.0f && math_gelu(0.0f) == 0.0f);
     assert_true(math_gelu_grad(infinity) == 1.0f && math_gelu_grad(-infinity) == 0.0f && math_gelu_grad(0.0f) == 0.5f);
-    float (*const all[])(float) = {math_exp, math_log, math_tanh, math_erf, math_gelu, math_gelu_grad};
+    assert_true(math_gelu_tanh(infinity) == infinity && math_gelu_tanh(-infinity) == 0.0f);
+    assert_true(math_silu(infinity) == infinity && math_silu(-infinity) == 0.0f);
+    assert_true(math_gelu_tanh(0.0f) == 0.0f && math_silu(0.0f) == 0.0f);
+    assert_true(math_silu(-0x1p-140f) == -0x1p-141f);
+    float (*const all[])(float) = {math_exp,  math_log,       math_tanh,      math_erf,
+                                   math_gelu, math_gelu_grad, math_gelu_tanh, math_silu};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         float y = all[i](nan_value);
         assert_true(y != y);
@@ -114,6 +137,10 @@ static void test_gelu_golden(void **state) {
     assert_true(fabs((double)math_gelu(1.0f) - 0.841344746068543) < 1e-7);
     assert_true(fabs((double)math_gelu(-1.0f) + 0.158655253931457) < 2e-8);
     assert_true(fabs((double)math_gelu(3.0f) - 2.99595030590511) < 3e-7);
+    assert_true(fabs((double)math_gelu_tanh(1.0f) - 0.841191990608277) < 1e-7);
+    assert_true(fabs((double)math_gelu_tanh(-1.0f) + 0.158808009391723) < 3e-8);
+    assert_true(fabs((double)math_gelu_tanh(3.0f) - 2.99636260791823) < 3e-7);
+    assert_true(fabs((double)math_silu(1.0f) - 0.731058578630005) < 1e-7);
 }
 
 static double ulp_error64(double y, long double truth) {
@@ -165,6 +192,15 @@ static void test_vector_forms(void **state) {
             reference->exp(N, x, expected), ops->exp(N, x, y), assert_same(y, expected, N);
             reference->gelu(N, x, expected), ops->gelu(N, x, y), assert_same(y, expected, N);
             reference->gelu_grad(N, x, dy, expected), ops->gelu_grad(N, x, dy, y), assert_same(y, expected, N);
+            reference->gelu_tanh(N, x, expected), ops->gelu_tanh(N, x, y), assert_same(y, expected, N);
+            reference->silu(N, x, expected), ops->silu(N, x, y), assert_same(y, expected, N);
+            memcpy(expected, dy, sizeof dy), memcpy(y, dy, sizeof dy);
+            reference->multiply(N, x, expected), ops->multiply(N, x, y), assert_same(y, expected, N);
+            memcpy(expected, x, sizeof x), memcpy(y, x, sizeof x);
+            reference->clip(N, 0.3f, expected), ops->clip(N, 0.3f, y), assert_same(y, expected, N);
+            for (int i = 0; i < N; i++)
+                assert_true(x[i] != x[i] ? y[i] != y[i]
+                                         : fabs((double)y[i]) <= 0.3f && (fabs((double)x[i]) > 0.3f || y[i] == x[i]));
         }
     }
 }
@@ -184,6 +220,10 @@ static void test_vector_tails(void **state) {
             reference->exp(n, x, expected), ops->exp(n, x, y), assert_same(y, expected, 64);
             reference->gelu(n, x, expected), ops->gelu(n, x, y), assert_same(y, expected, 64);
             reference->gelu_grad(n, x, dy, expected), ops->gelu_grad(n, x, dy, y), assert_same(y, expected, 64);
+            reference->gelu_tanh(n, x, expected), ops->gelu_tanh(n, x, y), assert_same(y, expected, 64);
+            reference->silu(n, x, expected), ops->silu(n, x, y), assert_same(y, expected, 64);
+            reference->multiply(n, dy, expected), ops->multiply(n, dy, y), assert_same(y, expected, 64);
+            reference->clip(n, 0.9f, expected), ops->clip(n, 0.9f, y), assert_same(y, expected, 64);
             reference->add(n, x, expected), ops->add(n, x, y), assert_same(y, expected, 64);
             reference->scale(n, 0.3f, expected), ops->scale(n, 0.3f, y), assert_same(y, expected, 64);
         }
@@ -254,7 +294,7 @@ static void test_is_finite(void **state) {
 static void test_rotary_table(void **state) {
     (void)state;
     static float table[100][2][2];
-    rotary_table(100, 4, 10000.0, &table[0][0][0]);
+    rotary_table(100, 4, 10000.0, (rotary_scaling_t){0}, &table[0][0][0]);
     for (int p = 0; p < 100; p++)
         for (int j = 0; j < 2; j++) {
             double angle = p * (j ? 0.01 : 1.0);
@@ -262,6 +302,22 @@ static void test_rotary_table(void **state) {
             assert_true(fabs((double)table[p][j][1] - sin(angle)) < 4e-8);
         }
     assert_true(table[0][1][0] == 1.0f && table[0][1][1] == 0.0f);
+}
+
+/* The frequencies of Llama 3.1 for a head of 16, as transformers 5 computes them (in float): some stay, one is
+ * interpolated, some are divided by 8. */
+static void test_rotary_scaling(void **state) {
+    (void)state;
+    static const double frequency[8] = {1.0,           0.19392276,    0.037606031,   0.0072926651,
+                                        0.00052484602, 3.4281024e-05, 6.6478697e-06, 1.2891732e-06};
+    static float table[3][8][2];
+    rotary_table(3, 16, 500000.0, (rotary_scaling_t){.factor = 8, .low = 1, .high = 4, .original = 8192},
+                 &table[0][0][0]);
+    for (int p = 0; p < 3; p++)
+        for (int j = 0; j < 8; j++) {
+            assert_true(fabs((double)table[p][j][0] - cos(p * frequency[j])) < 2e-7);
+            assert_true(fabs((double)table[p][j][1] - sin(p * frequency[j])) <= 1e-6 * p * frequency[j]);
+        }
 }
 
 int main(void) {
@@ -272,6 +328,7 @@ int main(void) {
         cmocka_unit_test(test_vector_forms),    cmocka_unit_test(test_vector_tails),
         cmocka_unit_test(test_find_above),      cmocka_unit_test(test_normal_numbers),
         cmocka_unit_test(test_is_finite),       cmocka_unit_test(test_rotary_table),
+        cmocka_unit_test(test_rotary_scaling),  cmocka_unit_test(test_gelu_tanh_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

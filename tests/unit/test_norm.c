@@ -1,5 +1,5 @@
-/* Layer norm, its gradient and the rotary embedding: the kernels against the reference bit for bit, the reference
- * against double precision, finite differences and published values. */
+/* Layer norm, its gradient, RMS norm and the rotary embedding: the kernels against the reference bit for bit, the
+ * reference against double precision, finite differences and published values. */
 #include "kernel_check.h"
 
 static const int64_t widths[] = {1, 2, 3, 8, 15, 16, 17, 24, 31, 33, 64, 80, 96, 100, 256, 300, 768, 777};
@@ -44,6 +44,46 @@ static void test_layernorm_bits(void **state) {
             for (int s = 0; s < 4; s++) layernorm_bits(fast, 1 + check_below(9), widths[w], sizes[s]);
         for (int64_t rows = 1; fast && rows <= 100; rows++) layernorm_bits(fast, rows, 1 + check_below(70), 1);
     }
+}
+
+/* Rows stand further apart than they are long; in place too. */
+static void rmsnorm_bits(const tensor_ops_t *fast, int64_t rows, int64_t d, float size) {
+    const tensor_ops_t *ref = tensor_kernels("reference");
+    int64_t ld = d + check_below(9), n = (rows - 1) * ld + d;
+    float *x = check_random(n, size), *gain = check_random(d, 1), *y = check_copy(x, n), *y_fast = check_copy(x, n);
+    ref->rmsnorm(rows, d, x, ld, gain, 1e-5f, y, ld);
+    fast->rmsnorm(rows, d, x, ld, gain, 1e-5f, y_fast, ld);
+    check_bits("rmsnorm", fast->name, n, y, y_fast);
+    memcpy(y_fast, x, (size_t)n * sizeof *x);
+    fast->rmsnorm(rows, d, y_fast, ld, gain, 1e-5f, y_fast, ld);
+    check_bits("rmsnorm in place", fast->name, n, y, y_fast);
+    for (int64_t r = 0; r < rows; r++) {
+        double square = 0;
+        for (int64_t i = 0; i < d; i++) square += (double)x[r * ld + i] * (double)x[r * ld + i] / (double)d;
+        for (int64_t i = 0; i < d; i++)
+            check_close("rmsnorm", i, (double)x[r * ld + i] / sqrt(square + (double)1e-5f) * (double)gain[i],
+                        (double)y[r * ld + i], 1e-6 * sqrt((double)d));
+    }
+    check_free(x, n), check_free(gain, d), check_free(y, n), check_free(y_fast, n);
+}
+
+static void test_rmsnorm_bits(void **state) {
+    (void)state;
+    for (int i = 0; i < CHECK_FAST; i++) {
+        const tensor_ops_t *fast = check_fast(i);
+        for (int w = 0; fast && w < WIDTHS; w++)
+            for (int s = 0; s < 4; s++) rmsnorm_bits(fast, 1 + check_below(9), widths[w], sizes[s]);
+        for (int64_t rows = 1; fast && rows <= 100; rows++) rmsnorm_bits(fast, rows, 1 + check_below(70), 1);
+    }
+}
+
+/* Values computed in double by an independent program. */
+static void test_rmsnorm_golden(void **state) {
+    (void)state;
+    float x[] = {1, 2, 3, 4}, one[] = {1, 1, 1, 1}, y[4];
+    const double golden[] = {0.365148128238, 0.730296256476, 1.09544438471, 1.46059251295};
+    tensor_kernels("reference")->rmsnorm(1, 4, x, 4, one, 1e-5f, y, 4);
+    for (int i = 0; i < 4; i++) check_close("rmsnorm", i, golden[i], (double)y[i], 2e-7);
 }
 
 /* Values computed in double by an independent program. */
@@ -99,7 +139,7 @@ static void rotary_bits(const tensor_ops_t *fast, int64_t rows, int64_t heads, i
     float *table = check_new(positions * dims), *x = check_random(n, 3), *y = check_copy(x, n), *z = check_copy(x, n);
     int32_t position[100];
     for (int64_t r = 0; r < rows; r++) position[r] = (int32_t)check_below(positions);
-    rotary_table(positions, dims, 10000, table);
+    rotary_table(positions, dims, 10000, (rotary_scaling_t){0}, table);
     ref->rotary(rows, heads, size, dims, position, table, 1, y, ld);
     fast->rotary(rows, heads, size, dims, position, table, 1, z, ld);
     check_bits("rotary", fast->name, n, y, z);
@@ -132,7 +172,7 @@ static void test_rotary_golden(void **state) {
                                         {-1.98411064856, 1.9599006675, 2.46237790241, 4.01979966833},
                                         {-3.14403911702, 1.91960534656, -0.339143082816, 4.03919736005}};
     float table[3 * 4];
-    rotary_table(3, 4, 10000, table);
+    rotary_table(3, 4, 10000, (rotary_scaling_t){0}, table);
     for (int32_t p = 0; p < 3; p++) {
         float x[16];
         for (int i = 0; i < 16; i++) x[i] = (float)(i + 1);
@@ -145,7 +185,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layernorm_bits),     cmocka_unit_test(test_layernorm_golden),
         cmocka_unit_test(test_layernorm_gradient), cmocka_unit_test(test_rotary_bits),
-        cmocka_unit_test(test_rotary_golden),
+        cmocka_unit_test(test_rotary_golden),      cmocka_unit_test(test_rmsnorm_bits),
+        cmocka_unit_test(test_rmsnorm_golden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

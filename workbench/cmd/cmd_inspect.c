@@ -29,27 +29,55 @@ static void print_usage(FILE *out) {
                  "where first is the position of the first token in the corpus.\n");
 }
 
+/* How a layer's input is normed, what its ffn computes, where positions come from: what sets families apart. */
+static void print_architecture(const model_spec_t *spec) {
+    static const char *const norm[] = {"layer norm", "layer norm without gain and bias", "RMS norm"};
+    static const char *const place[] = {"before", "after"};
+    static const char *const act[] = {"gelu", "gelu (tanh form)", "silu"};
+    static const char *const bias[] = {"all biases", "a bias of the output only", "no biases"};
+    char text[NUM_TEXT], more[NUM_TEXT];
+    printf("  layers %lld, width %lld, heads %lld of %lld", (long long)spec->layers, (long long)spec->width,
+           (long long)spec->heads, (long long)spec->head_size);
+    if (spec_kv_heads(spec) != spec->heads) printf(" (keys and values: %lld heads)", (long long)spec_kv_heads(spec));
+    printf(", ffn %lld, %s residual\n", (long long)spec->ffn, spec->parallel_residual ? "parallel" : "serial");
+    printf("  %s %s attention and ffn, eps %s; ffn %s%s; attention has %s, ffn %s\n", norm[spec->norm],
+           place[spec->norm_place], num_print_f32(text, spec->norm_eps), spec->gated_ffn ? "gated by " : "with ",
+           act[spec->act], bias[spec->attention_bias], bias[spec->ffn_bias]);
+    if (spec->qk_norm) printf("  queries and keys are normed\n");
+    if (spec->clip_qkv > 0)
+        printf("  queries, keys and values are clipped to %s\n", num_print_f32(text, spec->clip_qkv));
+    if (spec->unscaled_attention) printf("  scores are not scaled\n");
+    int64_t local = 0;
+    for (int64_t l = 0; l < spec->layers; l++) local += spec_is_local(spec, l);
+    if (local > 0)
+        printf("  %lld of the layers see the last %lld positions only\n", (long long)local, (long long)spec->window);
+    if (spec->learned_positions)
+        printf("  positions are learned\n");
+    else
+        printf("  rotary: %lld of %lld dimensions, base %s\n", (long long)spec->rotary_dims, (long long)spec->head_size,
+               num_print_f64(text, spec->rotary_base));
+    if (spec->rotary_scaling.factor != 0)
+        printf("  rotary embedding stretched as in Llama 3: factor %s, from a context of %s\n",
+               num_print_f64(text, spec->rotary_scaling.factor), num_print_f64(more, spec->rotary_scaling.original));
+}
+
 static int inspect_checkpoint(const char *path) {
     model_folder_t folder;
-    char bytes[NUM_TEXT], loaded[NUM_TEXT], cache[NUM_TEXT], text[NUM_TEXT];
+    char bytes[NUM_TEXT], loaded[NUM_TEXT], cache[NUM_TEXT];
     TRY(model_inspect(path, &folder));
     const model_spec_t *spec = &folder.spec;
     int64_t all = spec_parameters(spec, 1), inner = spec_parameters(spec, 0);
     int64_t linear = inner + spec->vocab * spec->width; // about what is held a second time, packed for the kernels
     printf("%s: a checkpoint of the family %s\n", path, spec->family);
-    printf("  layers %lld, width %lld, heads %lld of %lld, ffn %lld, %s residual\n", (long long)spec->layers,
-           (long long)spec->width, (long long)spec->heads, (long long)spec->head_size, (long long)spec->ffn,
-           spec->parallel_residual ? "parallel" : "serial");
+    print_architecture(spec);
     printf("  vocabulary %lld, context %lld, head %s, end token %d\n", (long long)spec->vocab, (long long)spec->context,
            spec->tied_head ? "tied to the embedding" : "of its own", spec->end_token);
-    printf("  rotary: %lld of %lld dimensions, base %s; norm eps %s\n", (long long)spec->rotary_dims,
-           (long long)spec->head_size, num_print_f64(text, spec->rotary_base), num_print_f32(loaded, spec->norm_eps));
     printf("  parameters %lld, without embeddings %lld\n", (long long)all, (long long)inner);
     printf("  files %lld with %lld tensors in %s, %s\n", (long long)folder.files, (long long)folder.tensors,
            folder.dtypes, num_print_bytes(bytes, (double)folder.bytes));
     printf("  memory when loaded %s; keys and values %s a position\n",
            num_print_bytes(loaded, 4.0 * (double)(all + linear)),
-           num_print_bytes(cache, 8.0 * (double)(spec->layers * spec->width)));
+           num_print_bytes(cache, 8.0 * (double)(spec->layers * spec_kv_width(spec))));
     printf("  forward %.4g MFLOP a token, mean over a full context\n", spec_flop_per_token(spec, spec->context) / 1e6);
     return 0;
 }

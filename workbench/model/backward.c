@@ -152,6 +152,8 @@ int backward_create(model_t *model, int64_t sequences, int64_t length, backward_
     const model_spec_t *spec = model_spec(model);
     const int64_t rows = sequences * length;
     *out = NULL;
+    if (strcmp(spec->family, "gpt_neox") != 0 || spec->act != ACT_GELU)
+        return err_set("training: only gpt_neox models with the exact gelu are trained, not %s", spec->family);
     if (sequences < 1 || length < 1 || length > spec->context)
         return err_set("training: %lld windows of %lld positions, but the model's context is %lld",
                        (long long)sequences, (long long)length, (long long)spec->context);

@@ -104,22 +104,30 @@ typedef struct {
     const shards_t *shards;
     const model_spec_t *spec;
     const family_t *family;
-    int64_t claimed; // tensors of the files that hold a weight
-    model_t *model;  // while reading
+    const char *prefix; // of the tensors' names in these files
+    int64_t claimed;    // tensors of the files that hold a weight
+    model_t *model;     // while reading
 } load_t;
 
 static int is_float(const char *dtype) {
     return strcmp(dtype, "F32") == 0 || strcmp(dtype, "F16") == 0 || strcmp(dtype, "BF16") == 0;
 }
 
-static int check_weight(void *user, weight_t weight, int64_t layer) {
+/* The shape that a tensor has in the file; returns its rank. */
+static int32_t file_shape(const piece_t *piece, int64_t shape[2]) {
+    const int swap = piece->order == ROWS_TRANSPOSED;
+    shape[0] = swap ? piece->columns : piece->rows;
+    shape[1] = swap ? piece->rows : piece->columns;
+    return piece->columns > 0 ? 2 : 1;
+}
+
+static int check_piece(void *user, const piece_t *piece) {
     load_t *load = user;
-    char name[96], want[SAFETENSORS_SHAPE_TEXT], have[SAFETENSORS_SHAPE_TEXT];
+    const char *name = piece->name;
+    char want[SAFETENSORS_SHAPE_TEXT], have[SAFETENSORS_SHAPE_TEXT];
     int64_t shape[2];
     const safetensors_t *file = NULL;
-    family_tensor_name(load->family, weight, layer, sizeof name, name);
-    weight_shape(load->spec, weight, &shape[0], &shape[1]);
-    int32_t rank = shape[1] > 0 ? 2 : 1;
+    int32_t rank = file_shape(piece, shape);
     const safetensors_entry_t *entry = shards_find(load->shards, name, &file);
     safetensors_print_shape(want, "", rank, shape);
     if (entry == NULL)
@@ -143,19 +151,19 @@ static int ends_with(const char *text, const char *end) {
 static int is_ignored(const load_t *load, const char *name) {
     for (int i = 0; load->family->ignored[i] != NULL; i++)
         if (ends_with(name, load->family->ignored[i])) return 1;
-    return load->spec->tied_head && strcmp(name, load->family->weight[WEIGHT_HEAD].name) == 0;
+    return load->spec->tied_head && strcmp(name, load->family->weight[WEIGHT_HEAD].name[0]) == 0;
 }
 
-typedef struct {
-    load_t *load;
-    const char *name;
-} is_weight_t;
+static int compare_name(void *user, const piece_t *piece) {
+    return strcmp(piece->name, *(const char **)user) == 0 ? -1 : 0; // -1 stops the walk: found
+}
 
-static int compare_name(void *user, weight_t weight, int64_t layer) {
-    is_weight_t *seek = user;
-    char name[96];
-    family_tensor_name(seek->load->family, weight, layer, sizeof name, name);
-    return strcmp(name, seek->name) == 0 ? -1 : 0; // -1 stops the walk: found
+static int is_weight(const load_t *load, const char *name) {
+    return family_visit(load->family, load->spec, load->prefix, compare_name, &name) != 0;
+}
+
+static int visit_pieces(load_t *load, piece_visit_t *visit) {
+    return family_visit(load->family, load->spec, load->prefix, visit, load);
 }
 
 static int check_spare(load_t *load) {
@@ -171,9 +179,8 @@ static int check_spare(load_t *load) {
         const safetensors_t *file = load->shards->file[i];
         for (int32_t j = 0; j < safetensors_count(file); j++) {
             const safetensors_entry_t *entry = safetensors_at(file, j);
-            is_weight_t seek = {load, entry->name};
             char text[SAFETENSORS_SHAPE_TEXT];
-            if (is_ignored(load, entry->name) || weight_visit(load->spec, compare_name, &seek) != 0) continue;
+            if (is_ignored(load, entry->name) || is_weight(load, entry->name)) continue;
             return err_set("%s: tensor %s, %s, is not part of a %s model of %lld layers; is config.json of this model?",
                            safetensors_path(file), entry->name,
                            safetensors_print_shape(text, entry->dtype, entry->rank, entry->shape), load->family->name,
@@ -183,40 +190,56 @@ static int check_spare(load_t *load) {
     return 0;
 }
 
-/* A weight's rows in runs that are contiguous in both layouts: run i of the file is row ours(i) on of ours. */
+/* A tensor's rows in runs that are contiguous in both layouts: run i of the file is row run_row(i) on of ours. */
 typedef struct {
     int64_t runs, rows;
 } runs_t;
 
-static runs_t weight_runs(const model_spec_t *spec, const family_weight_t *weight, int64_t rows) {
-    if (weight->rows == ROWS_QKV_BY_HEAD) return (runs_t){3 * spec->heads, spec->head_size};
-    return (runs_t){1, rows};
+static runs_t piece_runs(const model_spec_t *spec, const piece_t *piece) {
+    if (piece->order == ROWS_QKV_BY_HEAD) return (runs_t){3 * spec->heads, spec->head_size};
+    return (runs_t){1, piece->rows};
 }
 
-static int64_t run_row(const model_spec_t *spec, const family_weight_t *weight, int64_t run) {
-    if (weight->rows != ROWS_QKV_BY_HEAD) return 0;
+static int64_t run_row(const model_spec_t *spec, const piece_t *piece, int64_t run) {
+    if (piece->order != ROWS_QKV_BY_HEAD) return 0;
     int64_t head = run / 3, part = run % 3;
     return part * spec->width + head * spec->head_size;
 }
 
-static int read_weight(void *user, weight_t weight, int64_t layer) {
+/* Rows of a transposed file that are turned at a time: a cache line of ours. */
+enum { TURN = 16 };
+
+static int read_transposed(const safetensors_t *file, const safetensors_entry_t *entry, const piece_t *piece,
+                           float *out) {
+    int rc = 0;
+    float *block = mem_new(TURN * piece->rows, sizeof *block, "rows of a transposed tensor");
+    if (block == NULL) return -1;
+    for (int64_t first = 0; first < piece->columns && rc == 0; first += TURN) {
+        int64_t n = piece->columns - first < TURN ? piece->columns - first : TURN;
+        rc = safetensors_read(file, entry, first * piece->rows, n * piece->rows, block);
+        for (int64_t r = 0; r < piece->rows && rc == 0; r++)
+            for (int64_t c = 0; c < n; c++) out[r * piece->columns + first + c] = block[c * piece->rows + r];
+    }
+    mem_free(block);
+    return rc;
+}
+
+static int read_piece(void *user, const piece_t *piece) {
     load_t *load = user;
-    const family_weight_t *how = &load->family->weight[weight];
-    char name[96];
-    int64_t rows, columns;
+    int64_t columns = piece->columns > 0 ? piece->columns : 1;
     const safetensors_t *file = NULL;
-    family_tensor_name(load->family, weight, layer, sizeof name, name);
-    weight_shape(load->spec, weight, &rows, &columns);
-    columns = columns > 0 ? columns : 1;
-    const safetensors_entry_t *entry = shards_find(load->shards, name, &file);
-    float *out = load->model->parameters + weight_offset(load->spec, weight, layer);
-    runs_t runs = weight_runs(load->spec, how, rows);
-    for (int64_t i = 0; i < runs.runs; i++)
-        TRY(safetensors_read(file, entry, i * runs.rows * columns, runs.rows * columns,
-                             out + run_row(load->spec, how, i) * columns));
-    if (!tensor_is_finite(rows * columns, out))
+    const safetensors_entry_t *entry = shards_find(load->shards, piece->name, &file);
+    float *out = load->model->parameters + piece->offset;
+    runs_t runs = piece_runs(load->spec, piece);
+    if (piece->order == ROWS_TRANSPOSED)
+        TRY(read_transposed(file, entry, piece, out));
+    else
+        for (int64_t i = 0; i < runs.runs; i++)
+            TRY(safetensors_read(file, entry, i * runs.rows * columns, runs.rows * columns,
+                                 out + run_row(load->spec, piece, i) * columns));
+    if (!tensor_is_finite(piece->rows * columns, out))
         return err_set("%s: tensor %s holds a NaN or an infinity; the checkpoint is damaged", safetensors_path(file),
-                       name);
+                       piece->name);
     return 0;
 }
 
@@ -224,7 +247,7 @@ static int read_weight(void *user, weight_t weight, int64_t layer) {
 static int check_tied_head(const load_t *load) {
     const model_spec_t *spec = load->spec;
     const safetensors_t *file = NULL;
-    const char *name = load->family->weight[WEIGHT_HEAD].name;
+    const char *name = load->family->weight[WEIGHT_HEAD].name[0];
     const safetensors_entry_t *entry = spec->tied_head ? shards_find(load->shards, name, &file) : NULL;
     if (entry == NULL) return 0;
     int same = entry->elements == spec->vocab * spec->width && is_float(entry->dtype);
@@ -240,16 +263,22 @@ static int check_tied_head(const load_t *load) {
 }
 
 static int load_from(load_t *load, const tensor_ops_t *ops, model_t **out) {
-    TRY(weight_visit(load->spec, check_weight, load));
+    TRY(visit_pieces(load, check_piece));
     TRY(check_spare(load));
     TRY(model_allocate(load->spec, ops, &load->model));
-    if (weight_visit(load->spec, read_weight, load) != 0 || check_tied_head(load) != 0 ||
-        model_pack(load->model) != 0) {
+    if (visit_pieces(load, read_piece) != 0 || check_tied_head(load) != 0 || model_pack(load->model) != 0) {
         model_free(load->model);
         return -1;
     }
     *out = load->model;
     return 0;
+}
+
+/* Files of a bare decoder, such as those of GPT-2 on the hub, have the same names without the prefix. */
+static const char *find_prefix(const load_t *load) {
+    const char *embed = load->family->weight[WEIGHT_EMBED].name[0];
+    const safetensors_t *file;
+    return shards_find(load->shards, embed, &file) != NULL ? "" : load->family->prefix;
 }
 
 /* Reads config.json and opens the files of a folder, for load.shards and load.spec. */
@@ -259,8 +288,10 @@ static int open_folder(const char *dir, shards_t *shards, model_spec_t *spec, lo
     int rc = spec_read(config, spec);
     mem_free(config);
     if (rc == 0) rc = shards_open(shards, dir);
-    if (rc == 0) *load = (load_t){.dir = dir, .shards = shards, .spec = spec, .family = family_find(spec->family)};
-    return rc;
+    if (rc != 0) return -1;
+    *load = (load_t){.dir = dir, .shards = shards, .spec = spec, .family = family_find(spec->family)};
+    load->prefix = find_prefix(load);
+    return 0;
 }
 
 int model_load(const char *dir, const tensor_ops_t *ops, model_t **out) {
@@ -284,7 +315,7 @@ int model_inspect(const char *dir, model_folder_t *folder) {
     load_t load;
     *folder = (model_folder_t){0};
     int rc = open_folder(dir, &shards, &folder->spec, &load);
-    if (rc == 0) rc = weight_visit(&folder->spec, check_weight, &load);
+    if (rc == 0) rc = visit_pieces(&load, check_piece);
     if (rc == 0) rc = check_spare(&load);
     folder->files = shards.files;
     for (int64_t i = 0; i < shards.files && rc == 0; i++)
@@ -300,39 +331,57 @@ int model_inspect(const char *dir, model_folder_t *folder) {
 
 typedef struct {
     const model_t *model;
+    safetensors_entry_t *entry; // (entries)
+    int32_t entries;
     safetensors_out_t *out;
 } save_t;
 
-static int write_weight(void *user, weight_t weight, int64_t layer) {
+static int list_piece(void *user, const piece_t *piece) {
+    save_t *save = user;
+    safetensors_entry_t *entry = &save->entry[save->entries];
+    entry->name = save->model->tensor[save->entries++].name; // the same walk has named them
+    entry->rank = file_shape(piece, entry->shape);
+    return 0;
+}
+
+static int write_transposed(safetensors_out_t *out, const piece_t *piece, const float *from) {
+    int rc = 0;
+    float *row = mem_new(piece->rows, sizeof *row, "row of a transposed tensor");
+    if (row == NULL) return -1;
+    for (int64_t c = 0; c < piece->columns && rc == 0; c++) {
+        for (int64_t r = 0; r < piece->rows; r++) row[r] = from[r * piece->columns + c];
+        rc = safetensors_write(out, row, piece->rows);
+    }
+    mem_free(row);
+    return rc;
+}
+
+static int write_piece(void *user, const piece_t *piece) {
     save_t *save = user;
     const model_spec_t *spec = &save->model->spec;
-    const family_weight_t *how = &save->model->family->weight[weight];
-    const float *from = save->model->parameters + weight_offset(spec, weight, layer);
-    int64_t rows, columns;
-    weight_shape(spec, weight, &rows, &columns);
-    columns = columns > 0 ? columns : 1;
-    runs_t runs = weight_runs(spec, how, rows);
+    const float *from = save->model->parameters + piece->offset;
+    int64_t columns = piece->columns > 0 ? piece->columns : 1;
+    if (piece->order == ROWS_TRANSPOSED) return write_transposed(save->out, piece, from);
+    runs_t runs = piece_runs(spec, piece);
     for (int64_t i = 0; i < runs.runs; i++)
-        TRY(safetensors_write(save->out, from + run_row(spec, how, i) * columns, runs.rows * columns));
+        TRY(safetensors_write(save->out, from + run_row(spec, piece, i) * columns, runs.rows * columns));
     return 0;
 }
 
 static int save_weights(const model_t *model, const char *path) {
     save_t save = {.model = model};
-    safetensors_entry_t *entries = mem_new(model->tensors, sizeof *entries, "tensors of a checkpoint");
-    if (entries == NULL) return -1;
-    for (int32_t t = 0; t < model->tensors; t++) {
-        const model_tensor_t *tensor = &model->tensor[t];
-        entries[t] = (safetensors_entry_t){
-            .name = tensor->name, .rank = tensor->columns > 0 ? 2 : 1, .shape = {tensor->rows, tensor->columns}};
+    save.entry = mem_new(model->tensors, sizeof *save.entry, "tensors of a checkpoint");
+    if (save.entry == NULL) return -1;
+    int rc = family_visit(model->family, &model->spec, NULL, list_piece, &save);
+    if (rc == 0) rc = safetensors_create(path, "pt", model->tensors, save.entry, &save.out);
+    if (rc == 0) {
+        rc = family_visit(model->family, &model->spec, NULL, write_piece, &save);
+        if (rc == 0)
+            rc = safetensors_commit(save.out);
+        else
+            safetensors_abort(save.out);
     }
-    int rc = safetensors_create(path, "pt", model->tensors, entries, &save.out);
-    if (rc == 0) rc = weight_visit(&model->spec, write_weight, &save);
-    if (rc == 0)
-        rc = safetensors_commit(save.out);
-    else
-        safetensors_abort(save.out);
-    mem_free(entries);
+    mem_free(save.entry);
     return rc;
 }
 

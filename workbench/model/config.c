@@ -55,11 +55,95 @@ static int read_token(const char *path, const char *name, const json_t *value, i
     return 0;
 }
 
+static const struct {
+    const char *name;
+    spec_act_t act;
+} activation[] = {{"gelu", ACT_GELU},
+                  {"gelu_new", ACT_GELU_TANH},
+                  {"silu", ACT_SILU},
+                  {"gelu_fast", ACT_GELU_TANH},
+                  {"gelu_pytorch_tanh", ACT_GELU_TANH},
+                  {"swish", ACT_SILU}}; // of one function, the name that is written stands first
+
+static int read_activation(const char *path, const char *name, const json_t *value, spec_act_t *act) {
+    const char *text = json_string_value(value);
+    for (size_t i = 0; text != NULL && i < sizeof activation / sizeof *activation; i++)
+        if (strcmp(activation[i].name, text) == 0) {
+            *act = activation[i].act;
+            return 0;
+        }
+    return err_set("%s: %s is %.60s; implemented: gelu, gelu_new, gelu_fast, gelu_pytorch_tanh, silu, swish", path,
+                   name, text != NULL ? text : "no text");
+}
+
+static int read_scaling(const char *path, const char *name, const json_t *value, int32_t *scaling) {
+    const char *text = json_string_value(value);
+    *scaling = text != NULL && strcmp(text, "llama3") == 0;
+    if (*scaling || (text != NULL && strcmp(text, "default") == 0)) return 0;
+    return err_set("%s: %s is %.60s; implemented: default, llama3", path, name, text != NULL ? text : "no text");
+}
+
+/* One name of a layer's attention, "global" or "local". */
+static int add_layer(const char *path, const char *name, const json_t *value, int64_t layer, uint64_t *local) {
+    const char *text = json_string_value(value);
+    int is_local = text != NULL && strcmp(text, "local") == 0;
+    if (!is_local && (text == NULL || strcmp(text, "global") != 0))
+        return err_set("%s: %s: the attention of layer %lld is %.60s; implemented: global, local", path, name,
+                       (long long)layer, text != NULL ? text : "no text");
+    if (layer >= SPEC_LAYERS) return err_set("%s: %s: more than %d layers", path, name, SPEC_LAYERS);
+    local[layer / 64] |= (uint64_t)is_local << (layer % 64);
+    return 0;
+}
+
+/* [[["global", "local"], 12], ...], or a list with a name for each layer; *layers are how many layers they are for. */
+static int read_local(const char *path, const char *name, const json_t *value, int64_t *layers, uint64_t *local) {
+    size_t i, k;
+    const json_t *item, *kind;
+    *layers = 0;
+    if (!json_is_array(value)) return wrong_kind(path, name, "a list");
+    json_array_foreach(value, i, item) {
+        if (!json_is_array(item)) {
+            TRY(add_layer(path, name, item, (*layers)++, local));
+            continue;
+        }
+        const json_t *kinds = json_array_get(item, 0), *times = json_array_get(item, 1);
+        if (json_array_size(kinds) < 1 || !json_is_integer(times) || json_integer_value(times) > SPEC_LAYERS)
+            return wrong_kind(path, name, "a list of [[kinds], times]");
+        for (json_int_t t = 0; t < json_integer_value(times); t++)
+            json_array_foreach(kinds, k, kind) TRY(add_layer(path, name, kind, (*layers)++, local));
+    }
+    return 0;
+}
+
+/* Both spellings may be there and are not alike; they must say the same. */
+static int read_layers(const char *path, const json_t *config, const family_field_t *field, family_config_t *out) {
+    uint64_t *local = out->spec.local;
+    int found = 0;
+    for (int i = 0; i < FIELD_NAMES && field->names[i] != NULL; i++) {
+        uint64_t here[SPEC_LAYERS / 64] = {0};
+        int64_t layers;
+        const json_t *value = find(config, field->names[i]);
+        if (value == NULL) continue;
+        TRY(read_local(path, field->names[i], value, &layers, here));
+        if (layers != out->spec.layers)
+            return err_set("%s: %s is for %lld layers of %lld", path, field->names[i], (long long)layers,
+                           (long long)out->spec.layers);
+        if (found && memcmp(here, local, sizeof here) != 0)
+            return err_set("%s: %s and %s disagree; keep one", path, field->names[0], field->names[i]);
+        memcpy(local, here, sizeof here);
+        found = 1;
+    }
+    return found ? 0 : err_set("%s: %s is missing", path, field->names[0]);
+}
+
 static int read_field(const char *path, const json_t *config, const family_field_t *field, family_config_t *out) {
     const json_t *value;
     const char *name;
     char *at = (char *)out + field->offset;
+    if (field->kind == FIELD_LOCAL) return read_layers(path, config, field, out);
     TRY(find_one(path, config, field->names, &value, &name));
+    if (json_is_null(value) && field->initial == 0 && (field->kind == FIELD_INT || field->kind == FIELD_BOUND))
+        value = NULL;
     if (value == NULL && isnan(field->initial)) return err_set("%s: %s is missing", path, name);
     double number = value == NULL ? field->initial : json_number_value(value);
     int is_number = value == NULL || json_is_number(value);
@@ -76,6 +160,24 @@ static int read_field(const char *path, const json_t *config, const family_field
         if (!is_number || !(fabs(number) < 1e30)) return wrong_kind(path, name, "a number");
         *(float *)(void *)at = (float)number;
         return 0;
+    case FIELD_BOUND:
+        if (value != NULL && !(number > 0 && number < 1e30)) return wrong_kind(path, name, "a number above 0, or null");
+        *(float *)(void *)at = (float)number;
+        return 0;
+    case FIELD_BIAS:
+        if (value != NULL && !json_is_boolean(value)) return wrong_kind(path, name, "true or false");
+        *(spec_bias_t *)(void *)at = (value != NULL ? json_is_true(value) : field->initial != 0) ? BIAS_ALL : BIAS_NONE;
+        return 0;
+    case FIELD_ACT:
+        if (value != NULL) return read_activation(path, name, value, (spec_act_t *)(void *)at);
+        *(spec_act_t *)(void *)at = (spec_act_t)field->initial;
+        return 0;
+    case FIELD_SCALING:
+        if (value != NULL) return read_scaling(path, name, value, (int32_t *)(void *)at);
+        *(int32_t *)(void *)at = (int32_t)field->initial;
+        return 0;
+    case FIELD_LOCAL:
+        return 0; // above
     case FIELD_BOOL:
         if (value != NULL && !json_is_boolean(value)) return wrong_kind(path, name, "true or false");
         *(int32_t *)(void *)at = value != NULL ? json_is_true(value) : field->initial != 0;
@@ -93,7 +195,8 @@ static int check_constant(const char *path, const json_t *config, const family_c
         const json_t *here = find(config, constant->names[i]);
         if (here == NULL) continue;
         json_t *want = json_loads(constant->value, JSON_DECODE_ANY, NULL);
-        int equal = json_equal(here, want);
+        int equal = json_is_number(here) && json_is_number(want) ? json_number_value(here) == json_number_value(want)
+                                                                 : json_equal(here, want);
         json_decref(want);
         if (equal) continue;
         char *text = json_dumps(here, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -109,21 +212,38 @@ static int64_t rotary_dims(int64_t head_size, double share) {
     return share >= 0 && share <= 1 ? (int64_t)((double)head_size * share) : -1;
 }
 
+/* What follows from other fields when the file does not say it. */
+static int derive(const char *path, family_config_t *out) {
+    model_spec_t *spec = &out->spec;
+    if (spec->head_size == 0) {
+        if (spec->heads < 1 || spec->width < 1 || spec->width % spec->heads != 0)
+            return err_set("%s: %lld heads do not divide width %lld", path, (long long)spec->heads,
+                           (long long)spec->width);
+        spec->head_size = spec->width / spec->heads;
+    }
+    if (spec->kv_heads == 0) spec->kv_heads = spec->heads;
+    if (spec->ffn == 0 && spec->width <= INT64_MAX / 4) spec->ffn = 4 * spec->width;
+    spec->rotary_dims = spec->learned_positions ? 0 : rotary_dims(spec->head_size, out->rotary_share);
+    if (!out->scaling)
+        spec->rotary_scaling = (rotary_scaling_t){0};
+    else if (spec->rotary_scaling.factor == 0)
+        return err_set("%s: the rotary embedding is scaled as llama3, but its factor is missing or 0", path);
+    return 0;
+}
+
 static int read_config(const char *path, const json_t *config, model_spec_t *spec) {
-    family_config_t out = {.spec = {.end_token = -1}};
+    family_config_t out = {.rotary_share = 1};
     const char *name = json_string_value(json_object_get(config, "model_type"));
     const family_t *family = name != NULL ? family_find(name) : NULL;
     if (family == NULL)
         return err_set("%s: model_type is %.60s; known families: %s", path, name != NULL ? name : "missing",
                        family_names());
+    out.spec = family->traits;
+    out.spec.end_token = -1;
     for (int32_t i = 0; i < family->constants; i++) TRY(check_constant(path, config, &family->constant[i]));
     for (int32_t i = 0; i < family->fields; i++) TRY(read_field(path, config, &family->field[i], &out));
     out.spec.family = family->name;
-    if (out.spec.heads < 1 || out.spec.width < 1 || out.spec.width % out.spec.heads != 0)
-        return err_set("%s: %lld heads do not divide width %lld", path, (long long)out.spec.heads,
-                       (long long)out.spec.width);
-    out.spec.head_size = out.spec.width / out.spec.heads;
-    out.spec.rotary_dims = rotary_dims(out.spec.head_size, out.rotary_share);
+    TRY(derive(path, &out));
     if (spec_check(&out.spec) != 0) return err_context("%s", path);
     *spec = out.spec;
     return 0;
@@ -151,23 +271,63 @@ static double rotary_share(const model_spec_t *spec) {
     return share;
 }
 
+static int write_text(file_out_t *out, const char *name, const char *text) {
+    return file_out_print(out, "  \"%s\": %s,\n", name, text);
+}
+
+static int write_activation(file_out_t *out, const char *name, spec_act_t act) {
+    size_t i = 0;
+    while (activation[i].act != act) i++;
+    return file_out_print(out, "  \"%s\": \"%s\",\n", name, activation[i].name);
+}
+
+static int write_layers(file_out_t *out, const char *name, const model_spec_t *spec) {
+    TRY(file_out_print(out, "  \"%s\": [[[", name));
+    for (int64_t l = 0; l < spec->layers; l++)
+        TRY(file_out_print(out, "%s\"%s\"", l > 0 ? ", " : "", spec_is_local(spec, l) ? "local" : "global"));
+    return file_out_print(out, "], 1]],\n");
+}
+
+static int write_scaling(file_out_t *out, const rotary_scaling_t *to) {
+    char text[4][NUM_TEXT];
+    if (to->factor == 0) return 0;
+    return file_out_print(out,
+                          "  \"rope_scaling\": {\"rope_type\": \"llama3\", \"factor\": %s, \"low_freq_factor\": %s, "
+                          "\"high_freq_factor\": %s, \"original_max_position_embeddings\": %s},\n",
+                          num_print_f64(text[0], to->factor), num_print_f64(text[1], to->low),
+                          num_print_f64(text[2], to->high), num_print_f64(text[3], to->original));
+}
+
 static int write_field(file_out_t *out, const family_field_t *field, const family_config_t *config) {
     const char *at = (const char *)config + field->offset, *name = field->names[0];
     char text[NUM_TEXT];
+    if (strchr(name, '.') != NULL) return 0; // in an object, which is written as a whole
     switch (field->kind) {
     case FIELD_INT:
         return file_out_print(out, "  \"%s\": %lld,\n", name, (long long)*(const int64_t *)(const void *)at);
     case FIELD_REAL:
-        return file_out_print(out, "  \"%s\": %s,\n", name, num_print_f64(text, *(const double *)(const void *)at));
+        return write_text(out, name, num_print_f64(text, *(const double *)(const void *)at));
     case FIELD_FLOAT:
-        return file_out_print(out, "  \"%s\": %s,\n", name, num_print_f32(text, *(const float *)(const void *)at));
+        return write_text(out, name, num_print_f32(text, *(const float *)(const void *)at));
+    case FIELD_BOUND: {
+        float bound = *(const float *)(const void *)at;
+        return write_text(out, name, bound > 0 ? num_print_f32(text, bound) : "null");
+    }
     case FIELD_BOOL:
-        return file_out_print(out, "  \"%s\": %s,\n", name, *(const int32_t *)(const void *)at ? "true" : "false");
+        return write_text(out, name, *(const int32_t *)(const void *)at ? "true" : "false");
+    case FIELD_BIAS:
+        return write_text(out, name, *(const spec_bias_t *)(const void *)at == BIAS_ALL ? "true" : "false");
     case FIELD_TOKEN: {
         int32_t token = *(const int32_t *)(const void *)at;
-        if (token < 0) return file_out_print(out, "  \"%s\": null,\n", name);
+        if (token < 0) return write_text(out, name, "null");
         return file_out_print(out, "  \"%s\": %d,\n", name, token);
     }
+    case FIELD_ACT:
+        return write_activation(out, name, *(const spec_act_t *)(const void *)at);
+    case FIELD_LOCAL:
+        return write_layers(out, name, &config->spec);
+    case FIELD_SCALING:
+        return 0; // in an object
     }
     return 0;
 }
@@ -176,6 +336,7 @@ static int write_config(const family_t *family, const family_config_t *config, f
     TRY(file_out_print(out, "{\n  \"architectures\": [\"%s\"],\n  \"model_type\": \"%s\",\n", family->architecture,
                        family->name));
     for (int32_t i = 0; i < family->fields; i++) TRY(write_field(out, &family->field[i], config));
+    TRY(write_scaling(out, &config->spec.rotary_scaling));
     for (int32_t i = 0; i < family->constants; i++)
         if (family->constant[i].written)
             TRY(file_out_print(out, "  \"%s\": %s,\n", family->constant[i].names[0], family->constant[i].value));
@@ -188,6 +349,7 @@ int spec_write(const model_spec_t *spec, const char *path) {
     TRY(spec_check(spec));
     file_out_t *out;
     family_config_t config = {.spec = *spec, .rotary_share = rotary_share(spec)};
+    config.spec.kv_heads = spec_kv_heads(spec);
     TRY(file_out_open(path, &out));
     if (write_config(family_find(spec->family), &config, out) != 0) {
         file_out_abort(out);

@@ -4,24 +4,57 @@
 #include "model/model_private.h"
 #include <assert.h>
 
-typedef enum { DIM_NONE, DIM_VOCAB, DIM_WIDTH, DIM_WIDTH3, DIM_FFN } dim_t;
+typedef enum { DIM_NONE, DIM_VOCAB, DIM_CONTEXT, DIM_WIDTH, DIM_QKV, DIM_Q, DIM_KV, DIM_FFN } dim_t;
 
 static const struct {
     dim_t rows, columns;
 } shape[WEIGHT_COUNT] = {
-    [WEIGHT_EMBED] = {DIM_VOCAB, DIM_WIDTH},     [WEIGHT_NORM1_GAIN] = {DIM_WIDTH, DIM_NONE},
-    [WEIGHT_NORM1_BIAS] = {DIM_WIDTH, DIM_NONE}, [WEIGHT_QKV] = {DIM_WIDTH3, DIM_WIDTH},
-    [WEIGHT_QKV_BIAS] = {DIM_WIDTH3, DIM_NONE},  [WEIGHT_OUT] = {DIM_WIDTH, DIM_WIDTH},
-    [WEIGHT_OUT_BIAS] = {DIM_WIDTH, DIM_NONE},   [WEIGHT_NORM2_GAIN] = {DIM_WIDTH, DIM_NONE},
-    [WEIGHT_NORM2_BIAS] = {DIM_WIDTH, DIM_NONE}, [WEIGHT_UP] = {DIM_FFN, DIM_WIDTH},
-    [WEIGHT_UP_BIAS] = {DIM_FFN, DIM_NONE},      [WEIGHT_DOWN] = {DIM_WIDTH, DIM_FFN},
-    [WEIGHT_DOWN_BIAS] = {DIM_WIDTH, DIM_NONE},  [WEIGHT_NORM_GAIN] = {DIM_WIDTH, DIM_NONE},
-    [WEIGHT_NORM_BIAS] = {DIM_WIDTH, DIM_NONE},  [WEIGHT_HEAD] = {DIM_VOCAB, DIM_WIDTH},
+    [WEIGHT_EMBED] = {DIM_VOCAB, DIM_WIDTH},     [WEIGHT_POSITION] = {DIM_CONTEXT, DIM_WIDTH},
+    [WEIGHT_NORM1_GAIN] = {DIM_WIDTH, DIM_NONE}, [WEIGHT_NORM1_BIAS] = {DIM_WIDTH, DIM_NONE},
+    [WEIGHT_QKV] = {DIM_QKV, DIM_WIDTH},         [WEIGHT_QKV_BIAS] = {DIM_QKV, DIM_NONE},
+    [WEIGHT_Q_NORM] = {DIM_Q, DIM_NONE},         [WEIGHT_K_NORM] = {DIM_KV, DIM_NONE},
+    [WEIGHT_OUT] = {DIM_WIDTH, DIM_Q},           [WEIGHT_OUT_BIAS] = {DIM_WIDTH, DIM_NONE},
+    [WEIGHT_NORM2_GAIN] = {DIM_WIDTH, DIM_NONE}, [WEIGHT_NORM2_BIAS] = {DIM_WIDTH, DIM_NONE},
+    [WEIGHT_GATE] = {DIM_FFN, DIM_WIDTH},        [WEIGHT_GATE_BIAS] = {DIM_FFN, DIM_NONE},
+    [WEIGHT_UP] = {DIM_FFN, DIM_WIDTH},          [WEIGHT_UP_BIAS] = {DIM_FFN, DIM_NONE},
+    [WEIGHT_DOWN] = {DIM_WIDTH, DIM_FFN},        [WEIGHT_DOWN_BIAS] = {DIM_WIDTH, DIM_NONE},
+    [WEIGHT_NORM_GAIN] = {DIM_WIDTH, DIM_NONE},  [WEIGHT_NORM_BIAS] = {DIM_WIDTH, DIM_NONE},
+    [WEIGHT_HEAD] = {DIM_VOCAB, DIM_WIDTH},
 };
 
 static int64_t dim_size(const model_spec_t *spec, dim_t dim) {
-    const int64_t size[] = {0, spec->vocab, spec->width, 3 * spec->width, spec->ffn};
+    const int64_t q = spec_q_width(spec), kv = spec_kv_width(spec);
+    const int64_t size[] = {0, spec->vocab, spec->context, spec->width, q + 2 * kv, q, kv, spec->ffn};
     return size[dim];
+}
+
+int weight_is_there(const model_spec_t *spec, weight_t weight) {
+    const int gain = spec->norm != NORM_PLAIN, bias = spec->norm == NORM_LAYER;
+    const int inner = spec->ffn_bias == BIAS_ALL, outer = spec->ffn_bias != BIAS_NONE;
+    const int there[WEIGHT_COUNT] = {
+        [WEIGHT_EMBED] = 1,
+        [WEIGHT_POSITION] = spec->learned_positions,
+        [WEIGHT_NORM1_GAIN] = gain,
+        [WEIGHT_NORM1_BIAS] = bias,
+        [WEIGHT_QKV] = 1,
+        [WEIGHT_QKV_BIAS] = spec->attention_bias == BIAS_ALL,
+        [WEIGHT_Q_NORM] = spec->qk_norm,
+        [WEIGHT_K_NORM] = spec->qk_norm,
+        [WEIGHT_OUT] = 1,
+        [WEIGHT_OUT_BIAS] = spec->attention_bias != BIAS_NONE,
+        [WEIGHT_NORM2_GAIN] = gain,
+        [WEIGHT_NORM2_BIAS] = bias,
+        [WEIGHT_GATE] = spec->gated_ffn,
+        [WEIGHT_GATE_BIAS] = spec->gated_ffn && inner,
+        [WEIGHT_UP] = 1,
+        [WEIGHT_UP_BIAS] = inner,
+        [WEIGHT_DOWN] = 1,
+        [WEIGHT_DOWN_BIAS] = outer,
+        [WEIGHT_NORM_GAIN] = gain,
+        [WEIGHT_NORM_BIAS] = bias,
+        [WEIGHT_HEAD] = !spec->tied_head,
+    };
+    return there[weight];
 }
 
 int weight_is_of_layer(weight_t weight) {
@@ -35,6 +68,7 @@ void weight_shape(const model_spec_t *spec, weight_t weight, int64_t *rows, int6
 
 static int64_t weight_size(const model_spec_t *spec, weight_t weight) {
     int64_t rows, columns;
+    if (!weight_is_there(spec, weight)) return 0;
     weight_shape(spec, weight, &rows, &columns);
     return columns > 0 ? rows * columns : rows;
 }
@@ -47,9 +81,10 @@ static int64_t size_of(const model_spec_t *spec, weight_t first, weight_t last) 
 }
 
 int64_t weight_offset(const model_spec_t *spec, weight_t weight, int64_t layer) {
-    if (weight == WEIGHT_EMBED || (weight == WEIGHT_HEAD && spec->tied_head)) return 0;
+    if (weight == WEIGHT_HEAD && spec->tied_head) return 0;
+    int64_t layers_at = size_of(spec, WEIGHT_EMBED, WEIGHT_POSITION);
+    if (weight <= WEIGHT_POSITION) return size_of(spec, WEIGHT_EMBED, weight) - weight_size(spec, weight);
     int64_t per_layer = size_of(spec, WEIGHT_NORM1_GAIN, WEIGHT_DOWN_BIAS);
-    int64_t layers_at = weight_size(spec, WEIGHT_EMBED);
     if (!weight_is_of_layer(weight))
         return layers_at + spec->layers * per_layer + size_of(spec, WEIGHT_NORM_GAIN, weight) -
                weight_size(spec, weight);
@@ -57,37 +92,52 @@ int64_t weight_offset(const model_spec_t *spec, weight_t weight, int64_t layer) 
     return layers_at + layer * per_layer + size_of(spec, WEIGHT_NORM1_GAIN, weight) - weight_size(spec, weight);
 }
 
+/* The weights first .. last that are there. */
+static int visit_range(const model_spec_t *spec, weight_t first, weight_t last, int64_t layer, weight_visit_t *visit,
+                       void *user) {
+    for (weight_t w = first; w <= last; w++)
+        if (weight_is_there(spec, w)) TRY(visit(user, w, layer));
+    return 0;
+}
+
 int weight_visit(const model_spec_t *spec, weight_visit_t *visit, void *user) {
-    TRY(visit(user, WEIGHT_EMBED, 0));
+    TRY(visit_range(spec, WEIGHT_EMBED, WEIGHT_POSITION, 0, visit, user));
     for (int64_t l = 0; l < spec->layers; l++)
-        for (weight_t w = WEIGHT_NORM1_GAIN; w <= WEIGHT_DOWN_BIAS; w++) TRY(visit(user, w, l));
-    TRY(visit(user, WEIGHT_NORM_GAIN, 0));
-    TRY(visit(user, WEIGHT_NORM_BIAS, 0));
-    return spec->tied_head ? 0 : visit(user, WEIGHT_HEAD, 0);
+        TRY(visit_range(spec, WEIGHT_NORM1_GAIN, WEIGHT_DOWN_BIAS, l, visit, user));
+    return visit_range(spec, WEIGHT_NORM_GAIN, WEIGHT_HEAD, 0, visit, user);
+}
+
+static float *place(const model_spec_t *spec, float *block, weight_t weight, int64_t layer) {
+    return weight_is_there(spec, weight) ? block + weight_offset(spec, weight, layer) : NULL;
 }
 
 layer_weights_t layer_weights(const model_spec_t *spec, float *block, int64_t layer) {
     return (layer_weights_t){
-        .norm1_gain = block + weight_offset(spec, WEIGHT_NORM1_GAIN, layer),
-        .norm1_bias = block + weight_offset(spec, WEIGHT_NORM1_BIAS, layer),
-        .qkv = block + weight_offset(spec, WEIGHT_QKV, layer),
-        .qkv_bias = block + weight_offset(spec, WEIGHT_QKV_BIAS, layer),
-        .out = block + weight_offset(spec, WEIGHT_OUT, layer),
-        .out_bias = block + weight_offset(spec, WEIGHT_OUT_BIAS, layer),
-        .norm2_gain = block + weight_offset(spec, WEIGHT_NORM2_GAIN, layer),
-        .norm2_bias = block + weight_offset(spec, WEIGHT_NORM2_BIAS, layer),
-        .up = block + weight_offset(spec, WEIGHT_UP, layer),
-        .up_bias = block + weight_offset(spec, WEIGHT_UP_BIAS, layer),
-        .down = block + weight_offset(spec, WEIGHT_DOWN, layer),
-        .down_bias = block + weight_offset(spec, WEIGHT_DOWN_BIAS, layer),
+        .norm1_gain = place(spec, block, WEIGHT_NORM1_GAIN, layer),
+        .norm1_bias = place(spec, block, WEIGHT_NORM1_BIAS, layer),
+        .qkv = place(spec, block, WEIGHT_QKV, layer),
+        .qkv_bias = place(spec, block, WEIGHT_QKV_BIAS, layer),
+        .q_norm = place(spec, block, WEIGHT_Q_NORM, layer),
+        .k_norm = place(spec, block, WEIGHT_K_NORM, layer),
+        .out = place(spec, block, WEIGHT_OUT, layer),
+        .out_bias = place(spec, block, WEIGHT_OUT_BIAS, layer),
+        .norm2_gain = place(spec, block, WEIGHT_NORM2_GAIN, layer),
+        .norm2_bias = place(spec, block, WEIGHT_NORM2_BIAS, layer),
+        .gate = place(spec, block, WEIGHT_GATE, layer),
+        .gate_bias = place(spec, block, WEIGHT_GATE_BIAS, layer),
+        .up = place(spec, block, WEIGHT_UP, layer),
+        .up_bias = place(spec, block, WEIGHT_UP_BIAS, layer),
+        .down = place(spec, block, WEIGHT_DOWN, layer),
+        .down_bias = place(spec, block, WEIGHT_DOWN_BIAS, layer),
     };
 }
 
 outer_weights_t outer_weights(const model_spec_t *spec, float *block) {
     return (outer_weights_t){
-        .embed = block + weight_offset(spec, WEIGHT_EMBED, 0),
-        .norm_gain = block + weight_offset(spec, WEIGHT_NORM_GAIN, 0),
-        .norm_bias = block + weight_offset(spec, WEIGHT_NORM_BIAS, 0),
+        .embed = place(spec, block, WEIGHT_EMBED, 0),
+        .position = place(spec, block, WEIGHT_POSITION, 0),
+        .norm_gain = place(spec, block, WEIGHT_NORM_GAIN, 0),
+        .norm_bias = place(spec, block, WEIGHT_NORM_BIAS, 0),
         .head = block + weight_offset(spec, WEIGHT_HEAD, 0),
     };
 }
@@ -96,19 +146,56 @@ int64_t spec_parameters(const model_spec_t *spec, int with_embeddings) {
     int64_t inner = spec->layers * size_of(spec, WEIGHT_NORM1_GAIN, WEIGHT_DOWN_BIAS) +
                     size_of(spec, WEIGHT_NORM_GAIN, WEIGHT_NORM_BIAS);
     if (!with_embeddings) return inner;
-    return inner + weight_size(spec, WEIGHT_EMBED) + (spec->tied_head ? 0 : weight_size(spec, WEIGHT_HEAD));
+    return inner + size_of(spec, WEIGHT_EMBED, WEIGHT_POSITION) + weight_size(spec, WEIGHT_HEAD);
+}
+
+/* Positions that a query sees, mean over a window of `context` of them: 1 + ... + context, no term above `window`. */
+static double mean_seen(double context, double window) {
+    if (window == 0 || window >= context) return (context + 1) / 2;
+    return (window * (window + 1) / 2 + (context - window) * window) / context;
 }
 
 double spec_flop_per_token(const model_spec_t *spec, int64_t context) {
-    double width = (double)spec->width;
-    double linear = width * (4 * width + 2 * (double)spec->ffn); // multiply-adds of a layer's four matrices
-    double attention = 2 * width * ((double)context + 1) / 2;    // scores and values, over (context + 1) / 2 positions
-    return 2 * ((double)spec->layers * (linear + attention) + width * (double)spec->vocab);
+    double width = (double)spec->width, q = (double)spec_q_width(spec), kv = (double)spec_kv_width(spec);
+    /* Multiply-adds of a layer's matrices, then those of scores and values. */
+    double sum = (double)spec->layers * width * (2 * q + 2 * kv + (spec->gated_ffn ? 3 : 2) * (double)spec->ffn);
+    for (int64_t l = 0; l < spec->layers && l < SPEC_LAYERS; l++)
+        sum += 2 * q * mean_seen((double)context, spec_is_local(spec, l) ? (double)spec->window : 0);
+    return 2 * (sum + width * (double)spec->vocab);
 }
 
 /* A field that is out of range. */
 static int refuse(const char *field, int64_t value, int64_t low, int64_t high) {
     return err_set("model: %s is %lld, must be %lld to %lld", field, (long long)value, (long long)low, (long long)high);
+}
+
+/* What ranges cannot say. */
+static int check_numbers(const model_spec_t *spec) {
+    const family_t *family = family_find(spec->family);
+    const rotary_scaling_t *to = &spec->rotary_scaling;
+    if (spec_q_width(spec) != spec->width && !family_has_field(family, offsetof(family_config_t, spec.head_size)))
+        return err_set("model: %lld heads of size %lld do not make width %lld; heads must divide width",
+                       (long long)spec->heads, (long long)spec->head_size, (long long)spec->width);
+    if (spec->heads % spec_kv_heads(spec) != 0)
+        return err_set("model: kv_heads is %lld, must divide the %lld heads", (long long)spec_kv_heads(spec),
+                       (long long)spec->heads);
+    if (spec->rotary_dims % 2 != 0)
+        return err_set("model: rotary_dims is %lld, must be even", (long long)spec->rotary_dims);
+    if (!spec->learned_positions && !(spec->rotary_base > 1 && spec->rotary_base < 1e12))
+        return err_set("model: rotary_base is %g, must be more than 1", spec->rotary_base);
+    if (to->factor != 0 && !(to->factor >= 1 && to->factor < 1e6 && to->low > 0 && to->high > to->low &&
+                             to->high < 1e6 && to->original >= 1 && to->original < 1e12))
+        return err_set("model: rotary scaling of factor %g, frequencies %g to %g, for a context of %g: the factor must "
+                       "be 1 or more, the frequencies rising, the context positive",
+                       to->factor, to->low, to->high, to->original);
+    if (!(spec->norm_eps > 0 && spec->norm_eps < 1))
+        return err_set("model: norm_eps is %g, must be between 0 and 1", (double)spec->norm_eps);
+    if (!(spec->clip_qkv >= 0 && spec->clip_qkv < 1e30f))
+        return err_set("model: clip_qkv is %g, must be 0 or more", (double)spec->clip_qkv);
+    for (int64_t l = 0; l < spec->layers; l++)
+        if (spec_is_local(spec, l) && spec->window < 1)
+            return err_set("model: layer %lld is local, but window is %lld", (long long)l, (long long)spec->window);
+    return family_check(family, spec);
 }
 
 int spec_check(const model_spec_t *spec) {
@@ -118,13 +205,16 @@ int spec_check(const model_spec_t *spec) {
         int64_t value, low, high;
     } range[] = {
         {"vocab", spec->vocab, 2, 1 << 24},
-        {"layers", spec->layers, 1, 1024},
+        {"layers", spec->layers, 1, SPEC_LAYERS},
         {"width", spec->width, 1, 1 << 17},
         {"heads", spec->heads, 1, 1 << 12},
+        {"kv_heads", spec->kv_heads, 0, spec->heads},
         {"head_size", spec->head_size, 1, 4096},
         {"ffn", spec->ffn, 1, 1 << 20},
         {"context", spec->context, 1, 1 << 24},
-        {"rotary_dims", spec->rotary_dims, 2, spec->head_size},
+        {"rotary_dims", spec->rotary_dims, spec->learned_positions ? 0 : 2,
+         spec->learned_positions ? 0 : spec->head_size},
+        {"window", spec->window, 0, 1 << 24},
         {"end_token", spec->end_token, -1, spec->vocab - 1},
     };
     if (spec->family == NULL || family_find(spec->family) == NULL)
@@ -133,14 +223,5 @@ int spec_check(const model_spec_t *spec) {
     for (size_t i = 0; i < sizeof range / sizeof *range; i++)
         if (range[i].value < range[i].low || range[i].value > range[i].high)
             return refuse(range[i].name, range[i].value, range[i].low, range[i].high);
-    if (spec->heads * spec->head_size != spec->width)
-        return err_set("model: %lld heads of size %lld do not make width %lld; heads must divide width",
-                       (long long)spec->heads, (long long)spec->head_size, (long long)spec->width);
-    if (spec->rotary_dims % 2 != 0)
-        return err_set("model: rotary_dims is %lld, must be even", (long long)spec->rotary_dims);
-    if (!(spec->rotary_base > 1 && spec->rotary_base < 1e12))
-        return err_set("model: rotary_base is %g, must be more than 1", spec->rotary_base);
-    if (!(spec->norm_eps > 0 && spec->norm_eps < 1))
-        return err_set("model: norm_eps is %g, must be between 0 and 1", (double)spec->norm_eps);
-    return 0;
+    return check_numbers(spec);
 }

@@ -4,22 +4,40 @@
 #include "base/mem.h"
 #include "model/model_private.h"
 #include <math.h>
+#include <string.h>
 
-static int name_tensor(void *user, weight_t weight, int64_t layer) {
+static int name_tensor(void *user, const piece_t *piece) {
     model_t *model = user;
     model_tensor_t *tensor = &model->tensor[model->tensors++];
-    family_tensor_name(model->family, weight, layer, sizeof tensor->name, tensor->name);
-    weight_shape(&model->spec, weight, &tensor->rows, &tensor->columns);
-    tensor->offset = weight_offset(&model->spec, weight, layer);
+    *tensor = (model_tensor_t){.rows = piece->rows, .columns = piece->columns, .offset = piece->offset};
+    memcpy(tensor->name, piece->name, sizeof tensor->name);
     return 0;
 }
 
 static int name_tensors(model_t *model) {
-    int64_t outside = WEIGHT_COUNT - (WEIGHT_DOWN_BIAS - WEIGHT_NORM1_GAIN + 1);
-    int64_t most = outside + model->spec.layers * (WEIGHT_DOWN_BIAS - WEIGHT_NORM1_GAIN + 1);
+    int64_t most = FAMILY_PIECES * WEIGHT_COUNT * (model->spec.layers + 1);
     model->tensor = mem_new(most, sizeof *model->tensor, "names of tensors");
     if (model->tensor == NULL) return -1;
-    return weight_visit(&model->spec, name_tensor, model);
+    return family_visit(model->family, &model->spec, NULL, name_tensor, model);
+}
+
+/* What is beside the parameters and made of the spec alone. */
+static int make_tables(model_t *model) {
+    const model_spec_t *spec = &model->spec;
+    if (!spec->learned_positions) {
+        model->rotary = mem_new(spec->context * spec->rotary_dims, sizeof(float), "rotary table");
+        if (model->rotary == NULL) return -1;
+        rotary_table(spec->context, spec->rotary_dims, spec->rotary_base, spec->rotary_scaling, model->rotary);
+    }
+    if (spec->norm == NORM_PLAIN) {
+        model->plain = mem_new(2 * spec->width, sizeof(float), "gains of a norm without");
+        if (model->plain == NULL) return -1;
+        for (int64_t i = 0; i < spec->width; i++) model->plain[i] = 1;
+    }
+    model->weights = mem_new(spec->layers, sizeof *model->weights, "layers");
+    if (model->weights == NULL) return -1;
+    for (int64_t l = 0; l < spec->layers; l++) model->weights[l] = layer_weights(spec, model->parameters, l);
+    return 0;
 }
 
 int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **out) {
@@ -32,12 +50,10 @@ int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **
     model->ops = ops;
     model->parameter_count = spec_parameters(spec, 1);
     model->parameters = mem_new(model->parameter_count, sizeof(float), "model parameters");
-    model->rotary = mem_new(spec->context * spec->rotary_dims, sizeof(float), "rotary table");
-    if (model->parameters == NULL || model->rotary == NULL || name_tensors(model) != 0) {
+    if (model->parameters == NULL || make_tables(model) != 0 || name_tensors(model) != 0) {
         model_free(model);
         return -1;
     }
-    rotary_table(spec->context, spec->rotary_dims, spec->rotary_base, model->rotary);
     *out = model;
     return 0;
 }
@@ -56,7 +72,8 @@ static int fill_weight(void *user, weight_t weight, int64_t layer) {
     double inner = sqrt(2.0 / (5.0 * (double)spec->width));
     double outer = 2.0 / ((double)spec->layers * sqrt((double)spec->width));
     double deviation = weight == WEIGHT_OUT || weight == WEIGHT_DOWN ? outer : inner;
-    int is_gain = weight == WEIGHT_NORM1_GAIN || weight == WEIGHT_NORM2_GAIN || weight == WEIGHT_NORM_GAIN;
+    int is_gain = weight == WEIGHT_NORM1_GAIN || weight == WEIGHT_NORM2_GAIN || weight == WEIGHT_NORM_GAIN ||
+                  weight == WEIGHT_Q_NORM || weight == WEIGHT_K_NORM;
     int64_t rows, columns, offset = weight_offset(spec, weight, layer);
     weight_shape(spec, weight, &rows, &columns);
     float *x = fill->model->parameters + offset;
@@ -82,6 +99,8 @@ void model_free(model_t *model) {
     mem_free(model->parameters);
     mem_free(model->tensor);
     mem_free(model->rotary);
+    mem_free(model->plain);
+    mem_free(model->weights);
     mem_free(model->packed);
     mem_free(model->layer);
     mem_free(model);
@@ -115,10 +134,10 @@ static const float *pack_linear(int64_t out, int64_t in, const float *weight, fl
 
 int model_pack(model_t *model) {
     const model_spec_t *spec = &model->spec;
-    int64_t width = spec->width, ffn = spec->ffn;
+    int64_t width = spec->width, ffn = spec->ffn, q = spec_q_width(spec), qkv = q + 2 * spec_kv_width(spec);
     if (model->packed == NULL) {
-        int64_t layer = gemm_packed_floats(3 * width, width) + gemm_packed_floats(width, width) +
-                        gemm_packed_floats(ffn, width) + gemm_packed_floats(width, ffn);
+        int64_t layer = gemm_packed_floats(qkv, width) + gemm_packed_floats(width, q) +
+                        (spec->gated_ffn ? 2 : 1) * gemm_packed_floats(ffn, width) + gemm_packed_floats(width, ffn);
         int64_t floats = spec->layers * layer + gemm_packed_floats(spec->vocab, width);
         model->packed = mem_new(floats, sizeof(float), "packed weights");
         model->layer = mem_new(spec->layers, sizeof *model->layer, "packed layers");
@@ -126,9 +145,10 @@ int model_pack(model_t *model) {
     }
     float *next = model->packed;
     for (int64_t l = 0; l < spec->layers; l++) {
-        layer_weights_t w = layer_weights(spec, model->parameters, l);
-        model->layer[l].qkv = pack_linear(3 * width, width, w.qkv, &next);
-        model->layer[l].out = pack_linear(width, width, w.out, &next);
+        layer_weights_t w = model->weights[l];
+        model->layer[l].qkv = pack_linear(qkv, width, w.qkv, &next);
+        model->layer[l].out = pack_linear(width, q, w.out, &next);
+        if (spec->gated_ffn) model->layer[l].gate = pack_linear(ffn, width, w.gate, &next);
         model->layer[l].up = pack_linear(ffn, width, w.up, &next);
         model->layer[l].down = pack_linear(width, ffn, w.down, &next);
     }

@@ -6,18 +6,24 @@
 #include <jansson.h>
 #include <stddef.h>
 
-/* The weights of a decoder, in the order in which they stand in the parameter block: the embedding, the layers one
- * after the other (each with all its weights), the last norm, and the head unless it is tied to the embedding. */
+/* All weights that a decoder may have, in the order in which they stand in the parameter block: the embeddings, the
+ * layers one after the other (each with all its weights), the last norm, and the head unless it is tied to the
+ * embedding. q = heads * head_size, kv = kv_heads * head_size. The spec says which of them a model has. */
 typedef enum {
     WEIGHT_EMBED,      // (vocab, width)
+    WEIGHT_POSITION,   // (context, width)     learned positions
     WEIGHT_NORM1_GAIN, // (width)              first weight of a layer
     WEIGHT_NORM1_BIAS, // (width)
-    WEIGHT_QKV,        // (3 width, width)     rows: all of q, all of k, all of v; heads in order
-    WEIGHT_QKV_BIAS,   // (3 width)
-    WEIGHT_OUT,        // (width, width)       of the attention
+    WEIGHT_QKV,        // (q + 2 kv, width)    rows: all of q, all of k, all of v; heads in order
+    WEIGHT_QKV_BIAS,   // (q + 2 kv)
+    WEIGHT_Q_NORM,     // (q)
+    WEIGHT_K_NORM,     // (kv)
+    WEIGHT_OUT,        // (width, q)           of the attention
     WEIGHT_OUT_BIAS,   // (width)
     WEIGHT_NORM2_GAIN, // (width)
     WEIGHT_NORM2_BIAS, // (width)
+    WEIGHT_GATE,       // (ffn, width)
+    WEIGHT_GATE_BIAS,  // (ffn)
     WEIGHT_UP,         // (ffn, width)
     WEIGHT_UP_BIAS,    // (ffn)
     WEIGHT_DOWN,       // (width, ffn)
@@ -29,44 +35,68 @@ typedef enum {
 } weight_t;
 
 int weight_is_of_layer(weight_t weight);
+int weight_is_there(const model_spec_t *spec, weight_t weight); // a tied head is not: it is the embedding
 /* Rows and columns in the canonical layout; columns 0 means a vector. */
 void weight_shape(const model_spec_t *spec, weight_t weight, int64_t *rows, int64_t *columns);
 /* Offset in floats; layer is ignored for the weights outside the layers. A tied head is the embedding. */
 int64_t weight_offset(const model_spec_t *spec, weight_t weight, int64_t layer);
 
-/* Calls visit for every weight in the order of the block, until one does not return 0; returns what it returned. */
+/* Calls visit for every weight of the model in the order of the block, until one does not return 0; returns what it
+ * returned. */
 typedef int weight_visit_t(void *user, weight_t weight, int64_t layer);
 int weight_visit(const model_spec_t *spec, weight_visit_t *visit, void *user);
 
-/* Pointers into a block of canonical layout: the parameters, or gradients of the same layout. */
+/* Pointers into a block of canonical layout: the parameters, or gradients of the same layout. NULL: there is none. */
 typedef struct {
-    float *norm1_gain, *norm1_bias, *qkv, *qkv_bias, *out, *out_bias;
-    float *norm2_gain, *norm2_bias, *up, *up_bias, *down, *down_bias;
+    float *norm1_gain, *norm1_bias, *qkv, *qkv_bias, *q_norm, *k_norm, *out, *out_bias;
+    float *norm2_gain, *norm2_bias, *gate, *gate_bias, *up, *up_bias, *down, *down_bias;
 } layer_weights_t;
 typedef struct {
-    float *embed, *norm_gain, *norm_bias, *head; // head == embed when tied
+    float *embed, *position, *norm_gain, *norm_bias, *head; // head == embed when tied
 } outer_weights_t;
 layer_weights_t layer_weights(const model_spec_t *spec, float *block, int64_t layer);
 outer_weights_t outer_weights(const model_spec_t *spec, float *block);
 
-/* How a family writes a weight: its name and the order of its rows in the file. */
+/* How a family writes a weight: the names of its tensors and their order in the file. */
 typedef enum {
     ROWS_AS_OURS,
-    ROWS_QKV_BY_HEAD // row (h * 3 + p) * head_size + j of the file is row p * width + h * head_size + j of ours
+    ROWS_QKV_BY_HEAD, // row (h * 3 + p) * head_size + j of the file is row p * width + h * head_size + j of ours
+    ROWS_TRANSPOSED   // the file has (in, out)
 } row_order_t;
+enum { FAMILY_PIECES = 3 };
 typedef struct {
-    const char *name; // of a layer's weight: what follows "PREFIX LAYER."; NULL: the family has no such tensor
-    row_order_t rows;
+    const char *name[FAMILY_PIECES]; // one tensor, or one each of q, k and v; what follows the prefix and the layer
+    row_order_t order;
 } family_weight_t;
 
+/* A tensor of a family's files: a weight or, of q, k and v, a part of its rows. */
+typedef struct {
+    char name[96];
+    weight_t weight;
+    row_order_t order;
+    int64_t rows, columns; // in the canonical layout; columns 0: a vector
+    int64_t offset;        // floats into the block
+} piece_t;
+
 /* How a family writes the shape: every field of the spec that its config.json gives, under which names. */
-typedef enum { FIELD_INT, FIELD_REAL, FIELD_FLOAT, FIELD_BOOL, FIELD_TOKEN } field_kind_t;
-enum { FIELD_NAMES = 3 };
+typedef enum {
+    FIELD_INT,
+    FIELD_REAL,
+    FIELD_FLOAT,
+    FIELD_BOUND, // float, more than 0; null: none
+    FIELD_BOOL,
+    FIELD_BIAS, // true: BIAS_ALL, false: BIAS_NONE
+    FIELD_TOKEN,
+    FIELD_ACT,     // name of an activation
+    FIELD_SCALING, // type of the rotary embedding: 1 is llama3
+    FIELD_LOCAL    // [[["global", "local"], 12]], or one name a layer
+} field_kind_t;
+enum { FIELD_NAMES = 4 };
 typedef struct {
     const char *names[FIELD_NAMES]; // "key" or "object.key"; the first one is written
     field_kind_t kind;
     size_t offset;  // in family_config_t
-    double initial; // when the file does not say; NAN: it must
+    double initial; // when the file does not say; NAN: it must; 0 of an integer: null says nothing either
 } family_field_t;
 typedef struct {
     const char *names[FIELD_NAMES]; // as above
@@ -75,16 +105,19 @@ typedef struct {
     const char *why;                // ends the message of refusal
 } family_constant_t;
 
-/* The spec as files give it: the rotary part as a share of a head. */
+/* The spec as files give it: the rotary part as a share of a head, the scaling by its type. */
 typedef struct {
     model_spec_t spec;
     double rotary_share;
+    int32_t scaling;
 } family_config_t;
 
 typedef struct {
     const char *name;         // model_type
     const char *architecture; // architectures[0], as written
-    const char *layer_prefix; // "gpt_neox.layers."
+    const char *prefix;       // "gpt_neox." before all names but the head's; files of the bare decoder lack it
+    const char *layers;       // "layers." after it
+    model_spec_t traits;      // the flags that all models of the family share, else what the fields begin with
     family_weight_t weight[WEIGHT_COUNT];
     const char *const *ignored; // ends of the names of tensors that hold no weight (masks, frequencies); NULL ends
     const family_field_t *field;
@@ -94,12 +127,18 @@ typedef struct {
 } family_t;
 const family_t *family_find(const char *name); // NULL when unknown
 const char *family_names(void);                // comma-separated, for messages
-/* Name of a weight in files of the family. */
-void family_tensor_name(const family_t *family, weight_t weight, int64_t layer, size_t size, char *name);
+int family_has_field(const family_t *family, size_t offset);
+/* Calls visit for every tensor of the model in the order of the block, as weight_visit does. prefix NULL: the family's.
+ */
+typedef int piece_visit_t(void *user, const piece_t *piece);
+int family_visit(const family_t *family, const model_spec_t *spec, const char *prefix, piece_visit_t *visit,
+                 void *user);
+/* Whether the flags of a spec are those of its family; -1 with a message. */
+int family_check(const family_t *family, const model_spec_t *spec);
 
 /* A linear layer's weight (out, in) packed as the matrix (in, out) for tensor_ops.gemm. */
 typedef struct {
-    const float *qkv, *out, *up, *down;
+    const float *qkv, *out, *gate, *up, *down; // gate NULL: there is none
 } layer_packed_t;
 
 struct model {
@@ -110,10 +149,12 @@ struct model {
     int64_t parameter_count;
     model_tensor_t *tensor; // (tensors) in the order of the block
     int32_t tensors;
-    float *rotary;         // rotary_table(context, rotary_dims)
-    float *packed;         // all packed weights
-    layer_packed_t *layer; // (layers) pointers into packed
-    const float *head;     // pointer into packed
+    float *rotary;            // rotary_table(context, rotary_dims); NULL with learned positions
+    float *plain;             // (2, width) gains of 1 and biases of 0 of a norm that has none; NULL when it has
+    layer_weights_t *weights; // (layers) pointers into parameters
+    float *packed;            // all packed weights
+    layer_packed_t *layer;    // (layers) pointers into packed
+    const float *head;        // pointer into packed
 };
 
 /* A model whose parameters are all zero and not yet packed. */

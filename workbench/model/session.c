@@ -11,14 +11,15 @@
 static int make_caches(session_t *s) {
     const model_spec_t *spec = &s->model->spec;
     int64_t padded = (s->capacity + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL;
-    int64_t floats = kv_floats(padded, spec->heads, spec->head_size), caches = s->sequences * spec->layers;
+    int64_t floats = kv_floats(padded, spec_kv_heads(spec), spec->head_size), caches = s->sequences * spec->layers;
     s->kv = arena_new(s->arena, caches, sizeof *s->kv, "caches");
     float *block = arena_new(s->arena, 2 * caches, (size_t)floats * sizeof(float), "keys and values");
     if (s->kv == NULL || block == NULL) return -1;
     for (int64_t i = 0; i < caches; i++)
         s->kv[i] = (tensor_kv_t){.capacity = padded,
-                                 .heads = spec->heads,
+                                 .heads = spec_kv_heads(spec),
                                  .head_size = spec->head_size,
+                                 .window = spec_is_local(spec, i % spec->layers) ? spec->window : 0,
                                  .k = block + 2 * i * floats,
                                  .v = block + (2 * i + 1) * floats};
     return 0;
@@ -33,16 +34,17 @@ static int make(session_t *s, void *where, int64_t count, size_t size, const cha
 
 static int make_scratch(session_t *s) {
     const model_spec_t *spec = &s->model->spec;
-    int64_t rows = s->rows, width = spec->width, n = s->sequences;
+    int64_t rows = s->rows, width = spec->width, n = s->sequences, q = spec_q_width(spec);
     TRY(make(s, &s->length, n, sizeof *s->length, "lengths"));
     TRY(make(s, &s->fed_by, n, sizeof *s->fed_by, "lengths"));
     TRY(make(s, &s->row, rows, sizeof *s->row, "rows"));
     TRY(make(s, &s->position, rows, sizeof *s->position, "positions"));
     TRY(make(s, &s->x, rows * width, sizeof(float), "residual stream"));
     TRY(make(s, &s->normed, rows * width, sizeof(float), "normed rows"));
-    TRY(make(s, &s->attended, rows * width, sizeof(float), "attention output"));
-    TRY(make(s, &s->qkv, 3 * rows * width, sizeof(float), "queries, keys and values"));
+    TRY(make(s, &s->attended, rows * q, sizeof(float), "attention output"));
+    TRY(make(s, &s->qkv, rows * (q + 2 * spec_kv_width(spec)), sizeof(float), "queries, keys and values"));
     TRY(make(s, &s->inner, rows * spec->ffn, sizeof(float), "inner rows of the ffn"));
+    if (spec->gated_ffn) TRY(make(s, &s->gate, rows * spec->ffn, sizeof(float), "gates of the ffn"));
     int64_t attention = attention_scratch(rows, s->kv[0].capacity, spec->head_size);
     TRY(make(s, &s->attention_scratch, attention, sizeof(float), "attention scratch"));
     TRY(make(s, &s->gathered, rows * width, sizeof(float), "rows of the head"));
@@ -145,27 +147,91 @@ static void linear(const session_t *s, int64_t out, int64_t in, const float *x, 
     s->model->ops->gemm(s->filled, out, in, x, in, 1, packed, bias, accumulate, y, out);
 }
 
+/* What becomes of queries, keys and values before they meet: bounds, norms, positions, as the model has them. */
+static void prepare_qkv(session_t *s, const layer_weights_t *w) {
+    const model_spec_t *spec = &s->model->spec;
+    const tensor_ops_t *ops = s->model->ops;
+    const int64_t q = spec_q_width(spec), kv = spec_kv_width(spec), ld = q + 2 * kv;
+    if (spec->clip_qkv > 0) ops->clip(s->filled * ld, spec->clip_qkv, s->qkv);
+    if (spec->qk_norm) {
+        ops->rmsnorm(s->filled, q, s->qkv, ld, w->q_norm, spec->norm_eps, s->qkv, ld);
+        ops->rmsnorm(s->filled, kv, s->qkv + q, ld, w->k_norm, spec->norm_eps, s->qkv + q, ld);
+    }
+    if (spec->learned_positions) return;
+    ops->rotary(s->filled, spec->heads, spec->head_size, spec->rotary_dims, s->position, s->model->rotary, 1, s->qkv,
+                ld);
+    ops->rotary(s->filled, spec_kv_heads(spec), spec->head_size, spec->rotary_dims, s->position, s->model->rotary, 1,
+                s->qkv + q, ld);
+}
+
 /* Attention of every piece on its own cache: qkv to attended. */
 static void attend(session_t *s, int64_t layer, int32_t count, const int32_t *sequence, const int64_t *length) {
     const model_spec_t *spec = &s->model->spec;
-    const tensor_ops_t *ops = s->model->ops;
-    int64_t width = spec->width, ld = 3 * width;
-    float scale = (float)(1 / sqrt((double)spec->head_size)), *qkv = s->qkv, *out = s->attended;
-    for (int part = 0; part < 2; part++) // queries and keys
-        ops->rotary(s->filled, spec->heads, spec->head_size, spec->rotary_dims, s->position, s->model->rotary, 1,
-                    qkv + part * width, ld);
+    const int64_t q = spec_q_width(spec), width = spec_kv_width(spec), ld = q + 2 * width;
+    float scale = spec->unscaled_attention ? 1 : (float)(1 / sqrt((double)spec->head_size));
+    float *qkv = s->qkv, *out = s->attended;
     for (int32_t i = 0; i < count; i++) {
         tensor_kv_t *kv = &s->kv[sequence[i] * spec->layers + layer];
-        kv_append(kv, length[i], qkv + width, ld, qkv + 2 * width, ld);
-        ops->attention(length[i], spec->heads, kv, scale, qkv, ld, out, width, s->attention_scratch);
+        kv_append(kv, length[i], qkv + q, ld, qkv + q + width, ld);
+        s->model->ops->attention(length[i], spec->heads, kv, scale, qkv, ld, out, q, s->attention_scratch);
         qkv += length[i] * ld;
-        out += length[i] * width;
+        out += length[i] * q;
     }
 }
 
-static void norm(const session_t *s, const float *gain, const float *bias) {
+/* y = norm(x); y may be x. */
+static void norm(const session_t *s, const float *gain, const float *bias, const float *x, float *y) {
     const model_spec_t *spec = &s->model->spec;
-    s->model->ops->layernorm(s->filled, spec->width, s->x, gain, bias, spec->norm_eps, s->normed, NULL);
+    const tensor_ops_t *ops = s->model->ops;
+    const int64_t width = spec->width;
+    if (spec->norm == NORM_RMS)
+        ops->rmsnorm(s->filled, width, x, width, gain, spec->norm_eps, y, width);
+    else if (spec->norm == NORM_PLAIN)
+        ops->layernorm(s->filled, width, x, s->model->plain, s->model->plain + width, spec->norm_eps, y, NULL);
+    else
+        ops->layernorm(s->filled, width, x, gain, bias, spec->norm_eps, y, NULL);
+}
+
+/* The input of attention or ffn, in normed. */
+static void begin_part(const session_t *s, const float *gain, const float *bias) {
+    const model_spec_t *spec = &s->model->spec;
+    if (spec->norm_place == NORM_BEFORE)
+        norm(s, gain, bias, s->x, s->normed);
+    else
+        memcpy(s->normed, s->x, (size_t)(s->filled * spec->width) * sizeof(float));
+}
+
+/* The last matrix of attention or ffn, added to x. */
+static void end_part(const session_t *s, int64_t in, const float *y, const float *packed, const float *bias,
+                     const float *norm_gain, const float *norm_bias) {
+    const model_spec_t *spec = &s->model->spec;
+    if (spec->norm_place == NORM_BEFORE) {
+        linear(s, spec->width, in, y, packed, bias, 1, s->x);
+        return;
+    }
+    linear(s, spec->width, in, y, packed, bias, 0, s->normed);
+    norm(s, norm_gain, norm_bias, s->normed, s->normed);
+    s->model->ops->add(s->filled * spec->width, s->normed, s->x);
+}
+
+static void activate(const session_t *s, float *x) {
+    const tensor_ops_t *ops = s->model->ops;
+    void (*const act[ACT_COUNT])(int64_t, const float *, float *) = {
+        [ACT_GELU] = ops->gelu, [ACT_GELU_TANH] = ops->gelu_tanh, [ACT_SILU] = ops->silu};
+    act[s->model->spec.act](s->filled * s->model->spec.ffn, x, x);
+}
+
+/* normed to inner. */
+static void widen(const session_t *s, const layer_weights_t *w, const layer_packed_t *packed) {
+    const int64_t width = s->model->spec.width, ffn = s->model->spec.ffn;
+    linear(s, ffn, width, s->normed, packed->up, w->up_bias, 0, s->inner);
+    if (!s->model->spec.gated_ffn) {
+        activate(s, s->inner);
+        return;
+    }
+    linear(s, ffn, width, s->normed, packed->gate, w->gate_bias, 0, s->gate);
+    activate(s, s->gate);
+    s->model->ops->multiply(s->filled * ffn, s->gate, s->inner);
 }
 
 /* The order of the additions is part of the arithmetic: x + attention first, then + ffn, in both kinds of residual. The
@@ -174,31 +240,39 @@ static int run_layer(session_t *s, int64_t layer, int32_t count, const int32_t *
                      const attachment_t *attach) {
     const model_spec_t *spec = &s->model->spec;
     const layer_packed_t *packed = &s->model->layer[layer];
-    layer_weights_t w = layer_weights(spec, s->model->parameters, layer);
-    int64_t width = spec->width, ffn = spec->ffn;
-    norm(s, w.norm1_gain, w.norm1_bias);
-    linear(s, 3 * width, width, s->normed, packed->qkv, w.qkv_bias, 0, s->qkv);
+    const layer_weights_t *w = &s->model->weights[layer];
+    const int64_t q = spec_q_width(spec);
+    begin_part(s, w->norm1_gain, w->norm1_bias);
+    linear(s, q + 2 * spec_kv_width(spec), spec->width, s->normed, packed->qkv, w->qkv_bias, 0, s->qkv);
+    prepare_qkv(s, w);
     attend(s, layer, count, sequence, length);
-    if (spec->parallel_residual) norm(s, w.norm2_gain, w.norm2_bias);
-    linear(s, width, width, s->attended, packed->out, w.out_bias, 1, s->x);
-    if (!spec->parallel_residual) norm(s, w.norm2_gain, w.norm2_bias);
+    if (spec->parallel_residual) begin_part(s, w->norm2_gain, w->norm2_bias);
+    end_part(s, q, s->attended, packed->out, w->out_bias, w->norm1_gain, w->norm1_bias);
+    if (!spec->parallel_residual) begin_part(s, w->norm2_gain, w->norm2_bias);
     if (attach && attach->ffn_input) TRY(attach->ffn_input(attach->user, layer, s->filled, s->row, s->normed));
-    linear(s, ffn, width, s->normed, packed->up, w.up_bias, 0, s->inner);
-    s->model->ops->gelu(s->filled * ffn, s->inner, s->inner);
-    linear(s, width, ffn, s->inner, packed->down, w.down_bias, 1, s->x);
+    widen(s, w, packed);
+    end_part(s, spec->ffn, s->inner, packed->down, w->down_bias, w->norm2_gain, w->norm2_bias);
     if (attach && attach->residual) TRY(attach->residual(attach->user, layer, s->filled, s->row, s->x));
     return 0;
+}
+
+/* Embeddings of the tokens and, where they are learned, of their positions. */
+static void embed(session_t *s, const outer_weights_t *w, const int32_t *tokens) {
+    const int64_t width = s->model->spec.width;
+    for (int64_t r = 0; r < s->filled; r++) {
+        memcpy(s->x + r * width, w->embed + tokens[r] * width, (size_t)width * sizeof(float));
+        if (w->position != NULL) s->model->ops->add(width, w->position + s->position[r] * width, s->x + r * width);
+    }
 }
 
 static int run(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens,
                const attachment_t *attach) {
     const model_spec_t *spec = &s->model->spec;
     outer_weights_t w = outer_weights(spec, s->model->parameters);
-    for (int64_t r = 0; r < s->filled; r++)
-        memcpy(s->x + r * spec->width, w.embed + tokens[r] * spec->width, (size_t)spec->width * sizeof(float));
+    embed(s, &w, tokens);
     if (attach && attach->embedding) TRY(attach->embedding(attach->user, s->filled, s->row, s->x));
     for (int64_t l = 0; l < spec->layers; l++) TRY(run_layer(s, l, count, sequence, length, attach));
-    norm(s, w.norm_gain, w.norm_bias);
+    norm(s, w.norm_gain, w.norm_bias, s->x, s->normed);
     if (attach && attach->hidden) TRY(attach->hidden(attach->user, s->filled, s->row, s->normed));
     if (!tensor_is_finite(s->filled * spec->width, s->normed))
         return err_set("the model's hidden states hold a NaN or an infinity");

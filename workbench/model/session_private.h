@@ -23,9 +23,10 @@ struct session {
     int32_t *position; // (rows) the same positions, as the kernels want them
     float *x;          // (rows, width) residual stream
     float *normed;     // (rows, width) input of attention and ffn; at the end the hidden states
-    float *attended;   // (rows, width)
-    float *qkv;        // (rows, 3 width)
+    float *attended;   // (rows, q width)
+    float *qkv;        // (rows, q width + 2 kv width)
     float *inner;      // (rows, ffn)
+    float *gate;       // (rows, ffn); NULL when the ffn has none
     float *attention_scratch;
 
     /* The head. */

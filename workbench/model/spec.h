@@ -1,19 +1,64 @@
-/* The shape of a decoder. A family (GPT-NeoX, ...) is a table of tensor names, shapes and flags over this one struct,
- * never a code path through the decoder. */
+/* The shape of a decoder. A family (GPT-NeoX, LLaMA, ...) is a table of tensor names, shapes and flags over this one
+ * struct, never a code path through the decoder. The zero of every flag is what GPT-NeoX does, the one family that is
+ * trained here. */
 #ifndef MEMPROBE_SPEC_H
 #define MEMPROBE_SPEC_H
+#include "tensor/tensor.h"
 #include <stdint.h>
 
+typedef enum {
+    NORM_LAYER, // mean and variance, gain and bias
+    NORM_PLAIN, // mean and variance only
+    NORM_RMS    // mean square, gain
+} spec_norm_t;
+typedef enum {
+    NORM_BEFORE, // x + f(norm(x))
+    NORM_AFTER   // x + norm(f(x))
+} spec_place_t;
+typedef enum { ACT_GELU, ACT_GELU_TANH, ACT_SILU, ACT_COUNT } spec_act_t;
+typedef enum {
+    BIAS_ALL,
+    BIAS_OUT, // of what adds to the residual only
+    BIAS_NONE
+} spec_bias_t;
+
+enum { SPEC_LAYERS = 1024 };
 typedef struct {
     const char *family; // model_type of config.json: "gpt_neox"
     int64_t vocab, layers, width, heads, head_size, ffn, context;
-    int64_t rotary_dims; // of each head
+    int64_t kv_heads;    // heads of keys and values; 0: as many as heads
+    int64_t rotary_dims; // of each head; 0 with learned positions
     double rotary_base;
+    rotary_scaling_t rotary_scaling;
     float norm_eps;
-    int32_t parallel_residual; // x + attn(ln1 x) + mlp(ln2 x)
-    int32_t tied_head;
-    int32_t end_token; // -1 unknown
+    float clip_qkv;                   // bound of queries, keys and values; 0: none
+    int64_t window;                   // positions that a local layer sees; 0: no layer is local
+    uint64_t local[SPEC_LAYERS / 64]; // bit l % 64 of element l / 64: layer l is local
+    spec_norm_t norm;
+    spec_place_t norm_place;
+    spec_act_t act;
+    spec_bias_t attention_bias, ffn_bias;
+    int32_t parallel_residual;  // x + attn(ln1 x) + mlp(ln2 x)
+    int32_t tied_head;          // the head is the embedding
+    int32_t learned_positions;  // added to the embedding; else rotary
+    int32_t gated_ffn;          // act(gate x) * up x
+    int32_t qk_norm;            // RMS norm over all heads' queries, and over all heads' keys
+    int32_t unscaled_attention; // softmax of q . k, not of q . k / sqrt(head_size)
+    int32_t end_token;          // -1 unknown
 } model_spec_t;
+
+static inline int64_t spec_kv_heads(const model_spec_t *spec) {
+    return spec->kv_heads > 0 ? spec->kv_heads : spec->heads;
+}
+static inline int64_t spec_q_width(const model_spec_t *spec) {
+    return spec->heads * spec->head_size;
+}
+static inline int64_t spec_kv_width(const model_spec_t *spec) { // of the keys, and of the values
+    return spec_kv_heads(spec) * spec->head_size;
+}
+static inline int spec_is_local(const model_spec_t *spec, int64_t layer) {
+    return (int)(spec->local[layer / 64] >> (layer % 64) & 1);
+}
 
 int spec_check(const model_spec_t *spec); // every field in range, heads divide width, ...
 int64_t spec_parameters(const model_spec_t *spec, int with_embeddings);

@@ -18,6 +18,10 @@ void ref_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, in
 void ref_exp(int64_t n, const float *x, float *y);
 void ref_gelu(int64_t n, const float *x, float *y);
 void ref_gelu_grad(int64_t n, const float *x, const float *dy, float *dx);
+void ref_gelu_tanh(int64_t n, const float *x, float *y);
+void ref_silu(int64_t n, const float *x, float *y);
+void ref_multiply(int64_t n, const float *x, float *y);
+void ref_clip(int64_t n, float limit, float *x);
 void ref_add(int64_t n, const float *x, float *y);
 void ref_scale(int64_t n, float s, float *x);
 int64_t ref_find_above(int64_t n, const float *x, float shift, const float *limit, int32_t *at);
@@ -26,6 +30,8 @@ int64_t ref_fma_loop(int64_t rounds, float *sink);
 /* ref_norm.c */
 void ref_layernorm(int64_t rows, int64_t d, const float *x, const float *gain, const float *bias, float eps, float *y,
                    float *stat);
+void ref_rmsnorm(int64_t rows, int64_t d, const float *x, int64_t ldx, const float *gain, float eps, float *y,
+                 int64_t ldy);
 void ref_layernorm_grad(int64_t rows, int64_t d, const float *x, const float *gain, const float *stat, const float *dy,
                         float *dx, float *dgain, float *dbias);
 void ref_rotary(int64_t rows, int64_t heads, int64_t head_size, int64_t dims, const int32_t *position,
@@ -39,6 +45,10 @@ enum {
 /* Floats of a row of n scores, padded so that vectors may run over the end. */
 static inline int64_t attention_row(int64_t n) {
     return (n + 31) / 32 * 32;
+}
+/* How many of the first n positions the query at their end does not see. */
+static inline int64_t attention_hidden(const tensor_kv_t *kv, int64_t n) {
+    return kv->window > 0 && n > kv->window ? n - kv->window : 0;
 }
 void ref_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
                    float *out, int64_t ldo, float *scratch);

@@ -113,6 +113,26 @@ static inline float math_gelu_grad(float x) {
     return fmaf(x * 0x1.988454p-2f, density, phi);
 }
 
+/* The logistic function 1 / (1 + exp(-z)) by exp(-|z|), which neither overflows nor loses the left tail. */
+static inline float math_logistic(float z) {
+    float e = math_exp(-math_from_bits(math_bits(z) & 0x7fffffffu));
+    return (z < 0 ? e : 1.0f) / (1.0f + e);
+}
+
+/* silu(x) = x / (1 + exp(-x)). 3 ulp where the logistic is a normal number, x > -87. */
+static inline float math_silu(float x) {
+    x = x < -110.0f ? -110.0f : x; // -infinity times 0
+    return x * math_logistic(x);
+}
+
+/* gelu, tanh form (Hendrycks & Gimpel 2016): x (1 + tanh(u)) / 2 with u = sqrt(2/pi) (x + 0.044715 x^3), which is x
+ * times the logistic of z = 2u. 4 ulp near 0; exp carries the rounding of z, up to 2 |z| ulp more, to the left tail. */
+static inline float math_gelu_tanh(float x) {
+    x = x < -15.0f ? -15.0f : x;
+    float z = x * fmaf(0x1.2444f2p-4f, x * x, 0x1.988454p+0f);
+    return x * math_logistic(z);
+}
+
 /* --- double: tables, random weights, one number a row ------------------------------------------------------------ */
 
 /* log(x), 1 ulp. x = 2^e (1 + f), s = f / (2 + f), log(1 + f) = f - f^2/2 + s (f^2/2 + R(s^2)). */

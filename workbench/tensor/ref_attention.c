@@ -5,9 +5,9 @@
  *     e_j = exp(s_j - max s)
  *     z   = sum e_j                  16 lanes, by key index
  *     out = (sum_j e_j v_j) / z + 0  the sum as in gemm: chains of GEMM_BLOCK keys from key 0 on, added in order
- * Keys behind the query have e_j = 0. Whether such terms are added (many positions at once) or not (one position at a
- * time) can change only the sign of a zero, and the final + 0 makes every zero positive: so the bits of a position do
- * not depend on how the sequence was fed.
+ * Keys behind the query have e_j = 0, and so have those before its window. Whether such terms are added (many positions
+ * at once) or not (one position at a time) can change only the sign of a zero, and the final + 0 makes every zero
+ * positive: so the bits of a position do not depend on how the sequence was fed.
  *
  * Gradient, by tiles of ATTENTION_GRAD_TILE queries, all keys up to the tile's last query (Dao et al. 2022, appendix
  * B.2):
@@ -97,8 +97,9 @@ static float softmax_numerators(int64_t n, float *s) {
 
 /* One query of one head over n keys; e (n) is scratch. */
 static void attend(int64_t n, const tensor_kv_t *kv, int64_t head, float scale, const float *q, float *out, float *e) {
-    int64_t size = kv->head_size, panels = (size + GEMM_PANEL - 1) / GEMM_PANEL;
-    for (int64_t j = 0; j < n; j++) {
+    int64_t size = kv->head_size, panels = (size + GEMM_PANEL - 1) / GEMM_PANEL, hidden = attention_hidden(kv, n);
+    for (int64_t j = 0; j < hidden; j++) e[j] = -INFINITY;
+    for (int64_t j = hidden; j < n; j++) {
         const float *panel = kv->k + head * size * kv->capacity + j / GEMM_PANEL * GEMM_PANEL * size;
         e[j] = scale * dot(size, q, 1, panel + j % GEMM_PANEL, GEMM_PANEL);
     }

@@ -14,6 +14,22 @@ void ref_gelu_grad(int64_t n, const float *x, const float *dy, float *dx) {
     for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * math_gelu_grad(x[i]);
 }
 
+void ref_gelu_tanh(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = math_gelu_tanh(x[i]);
+}
+
+void ref_silu(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = math_silu(x[i]);
+}
+
+void ref_multiply(int64_t n, const float *x, float *y) {
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] * x[i];
+}
+
+void ref_clip(int64_t n, float limit, float *x) {
+    for (int64_t i = 0; i < n; i++) x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}
+
 void ref_add(int64_t n, const float *x, float *y) {
     for (int64_t i = 0; i < n; i++) y[i] = y[i] + x[i];
 }

@@ -1,6 +1,6 @@
-/* Reference of the layer norm, its gradient and the rotary embedding: what the kernels of simd_norm.h reproduce bit for
- * bit. A row's mean and variance are reductions over 16 lanes; everything else is one fixed chain of operations an
- * element. */
+/* Reference of the layer norm, its gradient, the RMS norm and the rotary embedding: what the kernels of simd_norm.h
+ * reproduce bit for bit. A row's mean and variance are reductions over 16 lanes; everything else is one fixed chain of
+ * operations an element. */
 #include "tensor/kernels.h"
 #include "tensor/math.h"
 
@@ -27,6 +27,14 @@ void ref_layernorm(int64_t rows, int64_t d, const float *x, const float *gain, c
         float rstd = 1.0f / sqrtf(row_variance(d, x, mean) + eps);
         for (int64_t i = 0; i < d; i++) y[i] = fmaf((x[i] - mean) * rstd, gain[i], bias[i]);
         if (stat) stat[2 * r] = mean, stat[2 * r + 1] = rstd;
+    }
+}
+
+void ref_rmsnorm(int64_t rows, int64_t d, const float *x, int64_t ldx, const float *gain, float eps, float *y,
+                 int64_t ldy) {
+    for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy) {
+        float scale = 1.0f / sqrtf(row_variance(d, x, 0.0f) + eps);
+        for (int64_t i = 0; i < d; i++) y[i] = x[i] * scale * gain[i];
     }
 }
 

@@ -58,6 +58,17 @@ static void attention_product(int64_t m, int64_t size, int64_t k, const float *a
     }
 }
 
+/* Keys before every window of a tile are left out in whole blocks: their terms are zeros, and a block of zeros changes
+ * no sum but the sign of a zero (ref_attention.c). `seen` positions are seen or hidden by the tile's first query. */
+static int64_t attention_first_key(const tensor_kv_t *kv, int64_t seen) {
+    return attention_hidden(kv, seen) / GEMM_BLOCK * GEMM_BLOCK;
+}
+
+/* Scores of hidden keys become 0 in the softmax. */
+static void attention_hide(int64_t n, float *s) {
+    for (int64_t j = 0; j < n; j++) s[j] = -INFINITY;
+}
+
 static void simd_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
                            float *out, int64_t ldo, float *scratch) {
     int64_t size = kv->head_size, panels = (size + GEMM_PANEL - 1) / GEMM_PANEL, stride = kv->capacity * GEMM_PANEL;
@@ -65,12 +76,15 @@ static void simd_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, floa
     for (int64_t h = 0; h < heads; h++) {
         const float *k = kv->k + h / group * size * kv->capacity, *v = kv->v + h / group * panels * stride;
         for (int64_t first = 0; first < n; first += ATTENTION_TILE) {
-            int64_t rows = n - first < ATTENTION_TILE ? n - first : ATTENTION_TILE, keys = past + first + rows;
+            int64_t rows = n - first < ATTENTION_TILE ? n - first : ATTENTION_TILE, seen = past + first + 1;
+            int64_t from = attention_first_key(kv, seen), keys = seen - 1 + rows - from;
             float z[ATTENTION_TILE], *to = out + first * ldo + h * size;
-            simd_gemm(rows, keys, size, q + first * ldq + h * size, ldq, 1, k, NULL, 0, scratch, ld);
-            for (int64_t i = 0; i < rows; i++)
-                z[i] = attention_softmax(past + first + i + 1, keys, scale, scratch + i * ld);
-            attention_product(rows, size, keys, scratch, ld, v, stride, to, ldo);
+            simd_gemm(rows, keys, size, q + first * ldq + h * size, ldq, 1, k + from * size, NULL, 0, scratch, ld);
+            for (int64_t i = 0; i < rows; i++) {
+                attention_hide(attention_hidden(kv, seen + i) - from, scratch + i * ld);
+                z[i] = attention_softmax(seen + i - from, keys, scale, scratch + i * ld);
+            }
+            attention_product(rows, size, keys, scratch, ld, v + from * GEMM_PANEL, stride, to, ldo);
             for (int64_t i = 0; i < rows; i++) attention_divide(size, z[i], to + i * ldo);
         }
     }

@@ -54,6 +54,24 @@ static inline v16 v16_gelu_grad(v16 x) {
     return v16_fma(v16_mul(x, v16_set1(0x1.988454p-2f)), density, phi);
 }
 
+static inline v16 v16_logistic(v16 z) {
+    v16 one = v16_set1(1.0f), e = v16_exp(v16_sub(v16_zero(), v16_abs(z)));
+    return v16_div(v16_blend(v16_less(z, v16_zero()), e, one), v16_add(one, e));
+}
+
+static inline v16 v16_silu(v16 x) {
+    v16 low = v16_set1(-110.0f);
+    x = v16_blend(v16_less(x, low), low, x);
+    return v16_mul(x, v16_logistic(x));
+}
+
+static inline v16 v16_gelu_tanh(v16 x) {
+    v16 low = v16_set1(-15.0f);
+    x = v16_blend(v16_less(x, low), low, x);
+    v16 z = v16_mul(x, v16_fma(v16_set1(0x1.2444f2p-4f), v16_mul(x, x), v16_set1(0x1.988454p+0f)));
+    return v16_mul(x, v16_logistic(z));
+}
+
 static void simd_exp(int64_t n, const float *x, float *y) {
     int64_t i = 0;
     for (; i + 16 <= n; i += 16) v16_store(y + i, v16_exp(v16_load(x + i)));
@@ -72,6 +90,36 @@ static void simd_gelu_grad(int64_t n, const float *x, const float *dy, float *dx
     if (i == n) return;
     v16 grad = v16_gelu_grad(v16_load_part(x + i, n - i));
     v16_store_part(dx + i, v16_mul(v16_load_part(dy + i, n - i), grad), n - i);
+}
+
+static void simd_gelu_tanh(int64_t n, const float *x, float *y) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) v16_store(y + i, v16_gelu_tanh(v16_load(x + i)));
+    if (i < n) v16_store_part(y + i, v16_gelu_tanh(v16_load_part(x + i, n - i)), n - i);
+}
+
+static void simd_silu(int64_t n, const float *x, float *y) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) v16_store(y + i, v16_silu(v16_load(x + i)));
+    if (i < n) v16_store_part(y + i, v16_silu(v16_load_part(x + i, n - i)), n - i);
+}
+
+static void simd_multiply(int64_t n, const float *x, float *y) {
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) v16_store(y + i, v16_mul(v16_load(y + i), v16_load(x + i)));
+    if (i < n) v16_store_part(y + i, v16_mul(v16_load_part(y + i, n - i), v16_load_part(x + i, n - i)), n - i);
+}
+
+/* In this order of the operands a NaN stays. */
+static inline v16 v16_clip(v16 limit, v16 x) {
+    return v16_max(v16_sub(v16_zero(), limit), v16_min(limit, x));
+}
+
+static void simd_clip(int64_t n, float limit, float *x) {
+    v16 most = v16_set1(limit);
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) v16_store(x + i, v16_clip(most, v16_load(x + i)));
+    if (i < n) v16_store_part(x + i, v16_clip(most, v16_load_part(x + i, n - i)), n - i);
 }
 
 static void simd_add(int64_t n, const float *x, float *y) {

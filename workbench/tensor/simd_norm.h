@@ -1,4 +1,4 @@
-/* Layer norm, its gradient and the rotary embedding over v16; defined by ref_norm.c.
+/* Layer norm, its gradient, RMS norm and the rotary embedding over v16; defined by ref_norm.c.
  * A last part of a row loads as zeros, and adding zeros changes no lane: each starts at +0, and no sum that starts
  * there is ever -0. */
 #ifndef MEMPROBE_SIMD_NORM_H
@@ -50,6 +50,20 @@ static void simd_layernorm(int64_t rows, int64_t d, const float *x, const float 
                                       v16_load_part(bias + whole, rest)),
                            rest);
         if (stat) stat[2 * r] = mean, stat[2 * r + 1] = rstd;
+    }
+}
+
+static void simd_rmsnorm(int64_t rows, int64_t d, const float *x, int64_t ldx, const float *gain, float eps, float *y,
+                         int64_t ldy) {
+    int64_t whole = d / 16 * 16, rest = d - whole;
+    for (int64_t r = 0; r < rows; r++, x += ldx, y += ldy) {
+        v16 scale = v16_set1(1.0f / sqrtf(norm_variance(d, x, 0.0f) + eps));
+        for (int64_t i = 0; i < whole; i += 16)
+            v16_store(y + i, v16_mul(v16_mul(v16_load(x + i), scale), v16_load(gain + i)));
+        if (rest)
+            v16_store_part(y + whole,
+                           v16_mul(v16_mul(v16_load_part(x + whole, rest), scale), v16_load_part(gain + whole, rest)),
+                           rest);
     }
 }
 

@@ -3,10 +3,21 @@
 #include "tensor/math.h"
 #include "tensor/tensor.h"
 
-void rotary_table(int64_t positions, int64_t dims, double base, float *table) {
+/* As transformers' modeling_rope_utils.py does it. With w the wavelength: f / factor where w > original / low, f where
+ * w < original / high, between them (1 - s) f / factor + s f with s = (original / w - low) / (high - low). */
+static double scale_frequency(double f, rotary_scaling_t to) {
+    if (to.factor == 0) return f;
+    double turns = to.original * f / 0x1.921fb54442d18p+2; // original / w
+    if (turns < to.low) return f / to.factor;
+    if (turns > to.high) return f;
+    double s = (turns - to.low) / (to.high - to.low);
+    return (1 - s) * f / to.factor + s * f;
+}
+
+void rotary_table(int64_t positions, int64_t dims, double base, rotary_scaling_t scaling, float *table) {
     double log_base = math_log64(base);
     for (int64_t j = 0; j < dims / 2; j++) {
-        double frequency = math_exp64(-2.0 * (double)j / (double)dims * log_base);
+        double frequency = scale_frequency(math_exp64(-2.0 * (double)j / (double)dims * log_base), scaling);
         for (int64_t p = 0; p < positions; p++) {
             double angle = (double)p * frequency;
             float *entry = table + (p * (dims / 2) + j) * 2;

@@ -40,7 +40,8 @@ typedef struct {
 typedef struct {
     int64_t capacity, length; // positions; capacity is a multiple of GEMM_PANEL
     int64_t heads, head_size;
-    float *k, *v; // kv_floats(...) floats each, owned by whoever made the cache
+    int64_t window; // a query sees itself and the window - 1 positions before it; 0: all before it
+    float *k, *v;   // kv_floats(...) floats each, owned by whoever made the cache
 } tensor_kv_t;
 int64_t kv_floats(int64_t capacity, int64_t heads, int64_t head_size);
 /* Appends n rows of k and v (n, heads * head_size). */
@@ -62,6 +63,10 @@ typedef struct tensor_ops {
     void (*exp)(int64_t n, const float *x, float *y);
     void (*gelu)(int64_t n, const float *x, float *y);                        // x Phi(x), erf form
     void (*gelu_grad)(int64_t n, const float *x, const float *dy, float *dx); // dx = dy gelu'(x)
+    void (*gelu_tanh)(int64_t n, const float *x, float *y);                   // the tanh form: "gelu_new"
+    void (*silu)(int64_t n, const float *x, float *y);                        // x / (1 + exp(-x))
+    void (*multiply)(int64_t n, const float *x, float *y);                    // y *= x
+    void (*clip)(int64_t n, float limit, float *x);                           // to -limit .. limit; a NaN stays
     void (*add)(int64_t n, const float *x, float *y);                         // y += x
     void (*scale)(int64_t n, float s, float *x);                              // x *= s
 
@@ -72,6 +77,10 @@ typedef struct tensor_ops {
     void (*layernorm_grad)(int64_t rows, int64_t d, const float *x, const float *gain, const float *stat,
                            const float *dy, float *dx, float *dgain, float *dbias);
 
+    /* y = (x / sqrt(mean(x^2) + eps)) * gain per row (Zhang & Sennrich 2019); y may be x. */
+    void (*rmsnorm)(int64_t rows, int64_t d, const float *x, int64_t ldx, const float *gain, float eps, float *y,
+                    int64_t ldy);
+
     /* Rotary embedding in place (NeoX/LLaMA "rotate half": pairs (j, j + n/2) of the first n = rotary dims of each
      * head). x (rows, heads * head_size), row r stands at position[r]; table from rotary_table; sign -1 undoes it
      * (gradient). */
@@ -79,9 +88,9 @@ typedef struct tensor_ops {
                    const float *table, float sign, float *x, int64_t ld);
 
     /* Causal attention of n new positions that stand at the end of kv (already appended): query i sees the first
-     * kv->length - n + i + 1 positions. q, out (n, heads * head_size); kv->heads divides heads (grouped queries).
-     * out = (sum_j exp(s_j - max) v_j) / (sum_j exp(s_j - max)) + 0, s = scale * (q . k). Equal bits however the
-     * positions were fed: whole, in pieces, one by one (ref_attention.c says why). */
+     * kv->length - n + i + 1 positions, of which the last kv->window. q, out (n, heads * head_size); kv->heads divides
+     * heads (grouped queries). out = (sum_j exp(s_j - max) v_j) / (sum_j exp(s_j - max)) + 0, s = scale * (q . k).
+     * Equal bits however the positions were fed: whole, in pieces, one by one (ref_attention.c says why). */
     void (*attention)(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
                       float *out, int64_t ldo, float *scratch);
     /* Gradient of the same for a whole sequence of n positions (no cache): q, k, v, out, dout, dq, dk, dv all
@@ -133,8 +142,15 @@ int64_t attention_scratch(int64_t n, int64_t length, int64_t head_size);
 int64_t attention_grad_scratch(int64_t n, int64_t head_size);
 int64_t head_scratch(int64_t m);
 
-/* cos and sin (positions, dims / 2, 2) of position * base^(-2j/dims), computed in double by our own polynomials. */
-void rotary_table(int64_t positions, int64_t dims, double base, float *table);
+/* How Llama 3 stretches the rotary embedding to longer contexts: wavelengths beyond original / low are divided into
+ * `factor` times longer ones, those below original / high stay, those between are interpolated. */
+typedef struct {
+    double factor; // 0: no scaling
+    double low, high, original;
+} rotary_scaling_t;
+/* cos and sin (positions, dims / 2, 2) of position * frequency, frequency = base^(-2j/dims) as scaled, computed in
+ * double by our own polynomials. */
+void rotary_table(int64_t positions, int64_t dims, double base, rotary_scaling_t scaling, float *table);
 
 /* n standard normal numbers times sd (Box-Muller by our own log, sin, cos): the weights of a new model. */
 void tensor_fill_normal(uint64_t seed, uint64_t stream_offset, int64_t n, float sd, float *x);

@@ -1,6 +1,6 @@
-/* The C half of neox.py: loads or makes a GPT-NeoX checkpoint and writes its logits for the given tokens.
+/* The C half of families.py: loads a checkpoint, or makes one of GPT-NeoX, and writes its logits for the given tokens.
  *
- *     neox_logits load|parallel|serial|tied DIR OUT.csv TOKEN...
+ *     logits load|parallel|serial|tied DIR OUT.csv TOKEN...
  *
  * load reads DIR; the other words make a model of random weights of that kind and save it in DIR. */
 #include "base/csv.h"
@@ -82,10 +82,10 @@ int main(int argc, char **argv) {
     int32_t tokens[4096];
     int64_t n = argc - 4;
     model_t *model;
-    if (n < 1 || n > 4096) return fputs("neox_logits load|parallel|serial|tied DIR OUT.csv TOKEN...\n", stderr), 2;
+    if (n < 1 || n > 4096) return fputs("logits load|parallel|serial|tied DIR OUT.csv TOKEN...\n", stderr), 2;
     for (int64_t i = 0; i < n; i++) tokens[i] = (int32_t)strtol(argv[4 + i], NULL, 10);
     if (get_model(argv[1], argv[2], &model) != 0 || write_logits(model, argv[3], n, tokens) != 0)
-        return fprintf(stderr, "neox_logits: %s\n", err_text()), 1;
+        return fprintf(stderr, "logits: %s\n", err_text()), 1;
     model_free(model);
     return 0;
 }
