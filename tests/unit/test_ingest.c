@@ -264,6 +264,7 @@ static void bad_corpora_are_refused(void **state) {
         {"twice.jsonl", "twice.jsonl, document 3, has the id of"},
         {"many.jsonl", "many.jsonl, document 11, has the id of"}, // the first of nine such
         {"same.jsonl", "same.jsonl, document 2, has the id of"},
+        {"same.jsonl", "good.jsonl, document 2: 'good 1'; give every document"},
         {"broken.jsonl", "broken.jsonl:2"},
         {"ours.jsonl", "planted/0/0/0"},
     };

@@ -208,9 +208,9 @@ static int find_document(void *self, const input_t *input, const document_t *doc
     if (f->input != input) f->number = 0;
     f->input = input;
     f->number++;
-    if (f->place != NULL || strcmp(document->id, f->id) != 0 || f->skip-- > 0) return 0;
+    if (strcmp(document->id, f->id) != 0 || f->skip-- > 0) return 0;
     f->place = mem_printf("document %lld", (long long)f->number);
-    return f->place == NULL ? -1 : 0;
+    return -1; // found: the walk ends here, with f->input where it is
 }
 
 /* "FILE, document N" in words, by walking the part once more; mem_free. */

@@ -77,6 +77,7 @@ int64_t word_counter_spills(const word_counter_t *c) {
 /* A run being written. */
 typedef struct {
     run_t run;
+    const char *scratch;
     uint8_t *block;
     int64_t filled, capacity;
 } run_out_t;
@@ -94,7 +95,7 @@ static int open_nameless(word_counter_t *c, int *fd) {
 }
 
 static int run_begin(word_counter_t *c, run_out_t *out) {
-    *out = (run_out_t){.run.fd = -1, .capacity = c->window};
+    *out = (run_out_t){.run.fd = -1, .scratch = c->scratch, .capacity = c->window};
     out->block = mem_new(out->capacity, 1, "window of a scratch file");
     return out->block ? open_nameless(c, &out->run.fd) : -1;
 }
@@ -103,7 +104,8 @@ static int run_flush(run_out_t *out) {
     for (int64_t done = 0; done < out->filled;) {
         ssize_t wrote = write(out->run.fd, out->block + done, (size_t)(out->filled - done));
         if (wrote < 0 && errno == EINTR) continue;
-        if (wrote < 0) return err_set("a scratch file of words cannot be written: %s", strerror(errno));
+        if (wrote < 0)
+            return err_set("%s: a scratch file of words cannot be written: %s", out->scratch, strerror(errno));
         done += wrote;
     }
     out->run.bytes += out->filled;
