@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { BATCH_PLACES = 1 << 20 };
+
 static const char count_help[] =
     "usage: memprobe count --corpus DIR [--tokenizer FILE] QUERY...\n"
     "       memprobe count --corpus DIR [--tokenizer FILE] --queries FILE.csv\n"
@@ -79,15 +81,29 @@ static void put_place(csv_out_t *out, const query_corpus_t *c, int64_t position)
 
 /* --- places ------------------------------------------------------------------------------------------------------- */
 
-static int print_places(const query_corpus_t *c, const queries_t *q, const lookup_place_t *place, int64_t n) {
-    csv_out_t *out;
-    TRY(csv_open_stream(stdout, "standard output", "query,doc_id,source,offset", &out));
-    for (int64_t i = 0; i < n; i++) {
-        csv_text(out, q->name[place[i].query]);
+/* Collective: the places of queries first .. last-1; rank 0 prints. */
+static int print_places(query_corpus_t *c, const queries_t *q, int64_t first, int64_t last, int64_t limit,
+                        csv_out_t *out) {
+    lookup_place_t *place = NULL;
+    int64_t n = 0;
+    TRY(lookup_places(c->index, q->query + first, last - first, limit, &place, &n));
+    for (int64_t i = 0; i < n && out; i++) {
+        csv_text(out, q->name[first + place[i].query]);
         put_place(out, c, place[i].position);
         csv_end(out);
     }
-    return csv_commit(out);
+    mem_free(place);
+    return 0;
+}
+
+/* Queries from `first` on whose places, as many as the ranks may find, fit in memory together. */
+static int64_t batch_end(const int64_t *occurrences, int64_t first, int64_t n, int64_t limit) {
+    int64_t last = first, places = 0;
+    while (last < n && (last == first || places < BATCH_PLACES)) {
+        int64_t of_query = occurrences[last++];
+        places += of_query / par_size() <= limit ? of_query : limit * par_size();
+    }
+    return last;
 }
 
 /* Says what the limit left out. */
@@ -105,15 +121,20 @@ static void warn_of_more(const queries_t *q, const int64_t *occurrences, int64_t
 }
 
 static int locate(const query_options_t *o, query_corpus_t *c, const queries_t *q) {
-    lookup_place_t *place = NULL;
-    int64_t n = 0, *occurrences = mem_new(q->n, sizeof *occurrences, "counts");
+    csv_out_t *out = NULL;
+    const char *header = "query,doc_id,source,offset";
+    int64_t *occurrences = mem_new(q->n, sizeof *occurrences, "counts");
     int rc = par_agree(occurrences ? 0 : -1);
     if (rc == 0) rc = lookup_count(c->index, c->tokens, q->query, q->n, occurrences, NULL);
-    if (rc == 0) rc = lookup_places(c->index, q->query, q->n, o->limit, &place, &n);
-    if (rc == 0 && par_rank() == 0) rc = print_places(c, q, place, n);
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? csv_open_stream(stdout, "standard output", header, &out) : 0);
+    for (int64_t i = 0, end; i < q->n && rc == 0; i = end) {
+        end = batch_end(occurrences, i, q->n, o->limit);
+        rc = print_places(c, q, i, end, o->limit, out);
+    }
     if (rc == 0) warn_of_more(q, occurrences, o->limit);
-    mem_free(place);
     mem_free(occurrences);
+    if (out && rc == 0) return csv_commit(out);
+    csv_abort(out);
     return rc;
 }
 
@@ -144,16 +165,16 @@ static int put_text(csv_out_t *out, const query_corpus_t *c, const suffix_query_
 }
 
 /* Collective; rank 0 prints. */
-static int print_matches(query_corpus_t *c, const char *name, const int32_t *text, const suffix_query_t *match,
-                         int64_t n, csv_out_t *out) {
+static int print_matches(query_corpus_t *c, const queries_t *q, int64_t query, const suffix_query_t *match, int64_t n,
+                         csv_out_t *out) {
     int64_t *counts = mem_new(2 * n, sizeof *counts, "counts"), places = 0;
     lookup_place_t *place = NULL;
     int rc = par_agree(counts ? 0 : -1);
     if (rc == 0) rc = lookup_count(c->index, c->tokens, match, n, counts, counts + n);
     if (rc == 0) rc = lookup_places(c->index, match, n, 1, &place, &places);
     for (int64_t i = 0; i < n && rc == 0 && out; i++) {
-        csv_text(out, name);
-        csv_i64(out, match[i].token - text);
+        csv_text(out, q->name[query]);
+        csv_i64(out, match[i].token - q->query[query].token);
         csv_i64(out, match[i].length);
         csv_i64(out, counts[i]);
         csv_i64(out, counts[n + i]);
@@ -175,7 +196,7 @@ static int locate_longest(const query_options_t *o, query_corpus_t *c, const que
         suffix_query_t *match = mem_new(q->query[i].length, sizeof *match, "longest matches");
         rc = par_agree(match ? 0 : -1);
         if (rc == 0) rc = matches_of(c, &q->query[i], o->least, match, &n);
-        if (rc == 0) rc = print_matches(c, q->name[i], q->query[i].token, match, n, out);
+        if (rc == 0) rc = print_matches(c, q, i, match, n, out);
         mem_free(match);
     }
     if (out && rc == 0) return csv_commit(out);
@@ -191,7 +212,7 @@ static int look_up(const query_options_t *o, answer_t *answer) {
     query_corpus_t corpus;
     queries_t queries = {0};
     int rc = query_corpus_open(o, &corpus);
-    if (rc == 0) rc = par_agree(queries_read(o, &corpus, &queries));
+    if (rc == 0) rc = queries_read(o, &corpus, &queries);
     if (rc == 0) rc = par_agree(answer(o, &corpus, &queries));
     queries_free(&queries);
     query_corpus_close(&corpus);

@@ -46,7 +46,7 @@ int query_options_parse(int argc, char **argv, query_options_t *o) {
             return err_set("--longest, --least and --limit belong to memprobe locate");
         if (c == 'c') o->corpus = optarg;
         if (c == 't') o->tokenizer = optarg;
-        if (c == 'q') o->file = optarg;
+        if (c == 'q') o->file = strcmp(optarg, "-") == 0 ? "/dev/stdin" : optarg;
         if (c == 'i') o->tokens = 1;
         if (c == 'l') o->longest = 1;
         if (c == 'h') o->help = 1;
@@ -141,7 +141,8 @@ static int parse_ids(const char *text, int32_t vocab, hidden_t *h) {
     return 0;
 }
 
-static int add_query(const query_options_t *o, const query_corpus_t *c, const char *text, queries_t *q) {
+/* Names point to where they were read. */
+static int add_query(const query_options_t *o, const query_corpus_t *c, char *text, queries_t *q) {
     hidden_t *h = q->hidden;
     int64_t before = h->n;
     if (o->tokens)
@@ -149,14 +150,13 @@ static int add_query(const query_options_t *o, const query_corpus_t *c, const ch
     else
         TRY(tokenizer_encode(c->tokenizer, text, strlen(text), &h->ids, &h->n, &h->capacity));
     if (h->n == before) return err_set("query %lld holds no token", (long long)q->n + 1);
-    q->name[q->n] = mem_strdup(text);
-    q->query[q->n].length = h->n - before;
-    return q->name[q->n++] ? 0 : -1;
+    q->name[q->n] = text;
+    q->query[q->n++].length = h->n - before;
+    return 0;
 }
 
 static int read_all(const query_options_t *o, const query_corpus_t *c, queries_t *q) {
-    hidden_t *h = q->hidden = mem_new(1, sizeof *h, "queries");
-    if (!h) return -1;
+    hidden_t *h = q->hidden;
     int32_t column = 0;
     int64_t n = o->texts;
     if (o->file) {
@@ -168,21 +168,42 @@ static int read_all(const query_options_t *o, const query_corpus_t *c, queries_t
     q->query = mem_new(n, sizeof *q->query, "queries");
     if (!q->name || !q->query) return -1;
     for (int64_t i = 0; i < n; i++) {
-        if (add_query(o, c, o->file ? csv_at(&h->table, i, column) : o->text[i], q) != 0)
+        if (add_query(o, c, o->file ? h->table.field[i * h->table.columns + column] : o->text[i], q) != 0)
             return o->file ? err_context("%s: row %lld", o->file, (long long)i + 1) : -1;
     }
-    for (int64_t i = 0, at = 0; i < n; at += q->query[i++].length) q->query[i].token = h->ids + at;
+    return 0;
+}
+
+/* Rank 0 reads, for only it may have the file or the standard input; the others get the tokens from it. */
+static int share(queries_t *q) {
+    hidden_t *h = q->hidden;
+    int64_t sizes[] = {q->n, h->n};
+    par_broadcast(sizes, sizeof sizes, 0);
+    int rc = 0;
+    if (par_rank() != 0) {
+        q->query = mem_new(sizes[0], sizeof *q->query, "queries");
+        rc = q->query ? mem_grow(&h->ids, &h->capacity, sizes[1], sizeof *h->ids, "tokens of queries") : -1;
+    }
+    TRY(par_agree(rc));
+    q->n = sizes[0];
+    h->n = sizes[1];
+    par_broadcast(q->query, (size_t)q->n * sizeof *q->query,
+                  0); // the lengths; where tokens are, each rank knows itself
+    par_broadcast(h->ids, (size_t)h->n * sizeof *h->ids, 0);
+    for (int64_t i = 0, at = 0; i < q->n; at += q->query[i++].length) q->query[i].token = h->ids + at;
     return 0;
 }
 
 int queries_read(const query_options_t *o, const query_corpus_t *c, queries_t *q) {
-    *q = (queries_t){0};
-    return read_all(o, c, q);
+    *q = (queries_t){.hidden = mem_new(1, sizeof(hidden_t), "queries")};
+    int rc = q->hidden ? 0 : -1;
+    if (rc == 0 && par_rank() == 0) rc = read_all(o, c, q);
+    TRY(par_agree(rc));
+    return share(q);
 }
 
 void queries_free(queries_t *q) {
     hidden_t *h = q->hidden;
-    for (int64_t i = 0; i < q->n; i++) mem_free(q->name[i]);
     mem_free(q->name);
     mem_free(q->query);
     if (h) {

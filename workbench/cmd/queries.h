@@ -33,11 +33,11 @@ char *query_corpus_dir(const char *path); // the folder with the shards; mem_fre
 
 typedef struct {
     int64_t n;
-    char **name; // (n) as given
+    char **name; // (n) as given; on rank 0
     suffix_query_t *query;
     void *hidden;
 } queries_t;
-/* Local. Every query must hold at least one token of the vocabulary. */
+/* Collective. Every query must hold at least one token of the vocabulary. Also when it fails, queries_free. */
 int queries_read(const query_options_t *options, const query_corpus_t *corpus, queries_t *queries);
 void queries_free(queries_t *queries);
 

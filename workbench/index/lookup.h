@@ -8,14 +8,15 @@
 #include <stdint.h>
 
 /* occurrences (n): overlapping ones count. documents (n), may be NULL: each document counts once; costs time in
- * proportion to the occurrences. */
-int lookup_count(suffix_t *index, tokens_t *corpus, const suffix_query_t *query, int64_t n, int64_t *occurrences,
+ * proportion to the occurrences of all different queries. */
+int lookup_count(suffix_t *index, const tokens_t *corpus, const suffix_query_t *query, int64_t n, int64_t *occurrences,
                  int64_t *documents);
 
 typedef struct {
     int64_t query, position;
 } lookup_place_t;
-/* Where the queries stand, by query, then position; of each at most `limit`, the first ones of the corpus. mem_free. */
+/* Where the queries stand, by query, then position; of each at most `limit`, the first ones of the corpus. mem_free.
+ * Memory grows with limit x queries x ranks, or with the occurrences where these are fewer. */
 int lookup_places(suffix_t *index, const suffix_query_t *query, int64_t n, int64_t limit, lookup_place_t **place,
                   int64_t *places);
 

@@ -27,6 +27,8 @@ int suffix_open(const char *corpus_dir, const char *dir, suffix_t **index);
 void suffix_close(suffix_t *index); // accepts NULL
 int32_t suffix_blocks(const suffix_t *index);
 int32_t suffix_vocab(const suffix_t *index);
+/* The positions of the corpus that a block holds: first .. first+tokens-1. */
+void suffix_span(const suffix_t *index, int32_t block, int64_t *first, int64_t *tokens);
 
 typedef struct {
     const int32_t *token;

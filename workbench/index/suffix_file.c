@@ -168,3 +168,8 @@ int32_t suffix_blocks(const suffix_t *index) {
 int32_t suffix_vocab(const suffix_t *index) {
     return index->blocks > 0 ? (int32_t)index->block[0].head.vocab : 0;
 }
+
+void suffix_span(const suffix_t *index, int32_t block, int64_t *first, int64_t *tokens) {
+    *first = index->block[block].head.first;
+    *tokens = index->block[block].head.tokens;
+}
