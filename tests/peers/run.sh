@@ -1,6 +1,7 @@
 #!/bin/bash
 # Compares memprobe with its Python peers. PYTHON names the interpreter of a virtual environment outside the tree that has
-# torch, transformers, tokenizers, scipy and statsmodels (pip install torch transformers tokenizers statsmodels);
+# torch, transformers, tokenizers, scipy, statsmodels and tokengrams (pip install torch transformers tokenizers statsmodels
+# tokengrams);
 # SHARED the folder of real inputs; STUDY, when set, the results of a finished study that is recomputed too.
 set -u
 cd "$(dirname "$0")/../.."
@@ -35,6 +36,7 @@ peer torch,transformers,scipy,statsmodels tests/peers/study.py "$scratch/study/r
 # A SentencePiece model for MODEL comes with some packages of PyPI (mistral-common); it is the tokenizer.model of a folder.
 peer tokenizers tests/peers/sentence.py --program "$BUILD/memprobe" --megabytes 2 ${MODEL:+--model "$MODEL"} \
     /usr/share/i18n/locales /usr/share/perl
+peer tokengrams tests/peers/suffix.py /usr/share/perl /usr/lib/python3
 if [ -f "$SHARED/data/20B_tokenizer.json" ]; then
     peer tokenizers tests/peers/tokenizer.py --program "$BUILD/memprobe" --tokenizer "$SHARED/data/20B_tokenizer.json" \
         /usr/share/doc /usr/share/man /usr/share/locale /usr/share/fonts /usr/lib/python3*

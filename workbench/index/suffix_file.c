@@ -74,10 +74,7 @@ static int starts_check(suffix_block_t *b) {
     return damaged(b, "its table of first tokens does not cover its suffixes");
 }
 
-static int open_block(const char *dir, int64_t number, uint64_t corpus, suffix_block_t *b) {
-    b->path = suffix_path(dir, number);
-    if (!b->path) return -1;
-    TRY(file_map(b->path, &b->file));
+int suffix_block_parse(suffix_block_t *b) {
     if (b->file.size < sizeof b->head) return damaged(b, "it has no head");
     memcpy(&b->head, b->file.data, sizeof b->head);
     TRY(head_check(b));
@@ -93,12 +90,17 @@ static int open_block(const char *dir, int64_t number, uint64_t corpus, suffix_b
     memcpy(&seal, b->file.data + b->at.seal, sizeof seal);
     if (hash_bytes(b->check, (size_t)(8 * b->at.pieces), 0).lo != seal) return damaged(b, "its checks differ");
     b->seen = mem_new(b->at.pieces, 1, "checks of a suffix index");
-    if (!b->seen) return -1;
-    TRY(starts_check(b));
-    if (b->head.corpus != corpus || b->head.block != number)
-        return err_set("%s: made from another corpus, or another block; remove the folder and run memprobe index again",
-                       b->path);
-    return 0;
+    return b->seen ? starts_check(b) : -1;
+}
+
+static int open_block(const char *dir, int64_t number, uint64_t corpus, suffix_block_t *b) {
+    b->path = suffix_path(dir, number);
+    if (!b->path) return -1;
+    TRY(file_map(b->path, &b->file));
+    TRY(suffix_block_parse(b));
+    if (b->head.corpus == corpus && b->head.block == number) return 0;
+    return err_set("%s: made from another corpus, or another block; remove the folder and run memprobe index again",
+                   b->path);
 }
 
 static int exists(const char *dir, int64_t block) {

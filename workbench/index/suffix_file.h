@@ -50,6 +50,9 @@ struct suffix {
     suffix_block_t *block;
 };
 
+/* Fills a block of which path and file are set, and checks what all else rests on. Release seen with mem_free. */
+int suffix_block_parse(suffix_block_t *b);
+
 char *suffix_path(const char *dir, int64_t block); // mem_free
 int suffix_corpus_hash(const char *corpus_dir, uint64_t *hash);
 int suffix_verify(suffix_block_t *b, int64_t piece); // compares a piece; message when it differs
