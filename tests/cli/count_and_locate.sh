@@ -39,6 +39,26 @@ ranks 1 count --corpus "$corpus" --tokens "$ids"
 expect 0
 grep -q ",8,8$" "$OUT" || die "not counted eight times"
 
+# CSV in, CSV out: any text comes back as it went in, from a file and by a pipe; a table without rows is answered.
+printf 'query,note\n"a\nb",x\n"say ""a""",y\na,z\n\377\376a,w\n' >"$DIR/odd.csv"
+ranks 1 count --corpus "$corpus" --tokenizer "$tokenizer" --queries "$DIR/odd.csv"
+expect 0
+{ printf 'query,occurrences,documents\n"a\nb",0,0\n"say ""a""",0,0\na,'; tail -n 2 "$OUT" | head -n 1 | cut -d, -f2-; printf '\377\376a,0,0\n'; } >"$DIR/odd.out"
+cmp -s "$OUT" "$DIR/odd.out" || die "the queries did not come back as they are"
+"$MEMPROBE" count --corpus "$corpus" --tokenizer "$tokenizer" --queries - <"$DIR/odd.csv" | cmp -s - "$DIR/odd.out" || die "not the same by a pipe"
+printf 'tokens\n' >"$DIR/none.csv"
+ranks 1 count --corpus "$corpus" --tokens --queries "$DIR/none.csv"
+expect 0
+[ "$(cat "$OUT")" = query,occurrences,documents ] || die "no queries, but an answer"
+if has_mpi; then
+    mpirun --oversubscribe -n 3 "$MEMPROBE" count --corpus "$corpus" --tokenizer "$tokenizer" --queries - <"$DIR/odd.csv" | cmp -s - "$DIR/odd.out" || die "not the same by a pipe to three ranks"
+    ranks 3 locate --corpus "$corpus" --tokens --queries "$DIR/none.csv"
+    expect 0
+    ranks 3 count --corpus "$corpus" --tokens --queries "$DIR/nowhere.csv"
+    expect 1 "cannot open"
+    one_error
+fi
+
 # Other ranks, other blocks, the command line: the same.
 ranks 1 count --corpus "$corpus" "a" "ba" " do" "zzzz" # with the tokenizer beside it
 expect 0
@@ -65,6 +85,22 @@ fi
 ranks 1 locate --corpus "$corpus" --tokenizer "$tokenizer" --limit 2 a
 expect 0 "only the first are printed"
 [ "$(wc -l <"$OUT")" = 3 ] || die "not two places"
+
+# One program at a time; what is being made anew is not done.
+(
+    exec 9>"$corpus/members/suffix.lock"
+    flock 9
+    ranks 1 index "$corpus"
+    expect 1 "another memprobe is making this index"
+) || exit 1
+mkdir "$corpus/members/suffix/00000.sfx.part" && rm "$corpus/members/suffix/00000.sfx"
+ranks 1 index --block "$(cut -d' ' -f2 "$corpus/members/suffix/of")" "$corpus"
+expect 1 "cannot write"
+ranks 1 count --corpus "$corpus" --tokens 1
+expect 1 "no finished suffix index"
+rmdir "$corpus/members/suffix/00000.sfx.part"
+ranks 1 index "$corpus"
+expect 0
 
 # A damaged index, one of another corpus, wrong ids, misuse.
 printf x | dd of="$corpus/members/suffix/00000.sfx" bs=1 seek=70 conv=notrunc status=none

@@ -200,6 +200,59 @@ static void large_vocabularies(void **state) {
     }
 }
 
+/* The cases of tokengrams' own tests: letters as tokens. */
+static void known_places(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *query;
+        int64_t n, place[2];
+    } known[] = {
+        {"zzzzzaazzzzz", "a", 2, {5, 6}},
+        {"zzzzabczzzzzabczzzzzz", "abc", 2, {4, 12}},
+        {"aa", "a", 2, {0, 1}},
+        {"aaa", "aa", 2, {0, 1}},
+        {"The quick brown fox was very quick.", "quick", 2, {4, 29}},
+        {"mississippi", "issi", 2, {1, 4}},
+        {"mississippi", "ppi", 1, {8}},
+        {"mississippi", "ppis", 0, {0}},
+    };
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        int32_t ids[64], asked[64];
+        int64_t n = (int64_t)strlen(known[k].text), m = (int64_t)strlen(known[k].query), place[2];
+        for (int64_t i = 0; i < n; i++) ids[i] = known[k].text[i];
+        for (int64_t i = 0; i < m; i++) asked[i] = known[k].query[i];
+        corpus_begin(256, 0);
+        corpus_add(&corpus, "a", "", "a", ids, n);
+        suffix_t *index = make_index(1 << 20);
+        suffix_range_t range;
+        check_ok(suffix_find(index, 0, &(suffix_query_t){asked, m}, 1, &range));
+        assert_int_equal(range.high - range.low, known[k].n);
+        check_ok(suffix_positions(index, 0, range.low, known[k].n, place));
+        qsort(place, (size_t)known[k].n, sizeof *place, by_position);
+        assert_memory_equal(place, known[k].place, (size_t)known[k].n * sizeof *place);
+        suffix_close(index);
+    }
+}
+
+static void nothing_to_search(void **state) {
+    (void)state;
+    corpus_begin(8, 7);
+    suffix_t *index = make_index(1 << 20);
+    assert_int_equal(suffix_blocks(index), 0);
+    suffix_close(index);
+    corpus_add(&corpus, "empty", "", "empty", NULL, 0);
+    index = make_index(1 << 20);
+    assert_int_equal(suffix_blocks(index), 1);
+    suffix_range_t range;
+    int32_t text[] = {7, 1};
+    int64_t longest[2], at[2];
+    check_ok(suffix_find(index, 0, &(suffix_query_t){text, 1}, 1, &range));
+    assert_int_equal(range.high - range.low, 0);
+    check_ok(suffix_longest(index, 0, text, 2, longest, at));
+    assert_true(longest[0] == 0 && longest[1] == 0 && at[0] == -1);
+    suffix_close(index);
+}
+
 /* The end token inside a document is a token like others; nothing is found across the end of a document. */
 static void ends_are_no_tokens(void **state) {
     (void)state;
@@ -344,6 +397,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(random_corpora),
         cmocka_unit_test(large_vocabularies),
         cmocka_unit_test(ends_are_no_tokens),
+        cmocka_unit_test(known_places),
+        cmocka_unit_test(nothing_to_search),
         cmocka_unit_test(longest_matches),
         cmocka_unit_test(every_flipped_bit_shows),
         cmocka_unit_test(search_sees_damage),

@@ -7,8 +7,12 @@
 #include "cmd/verbs.h"
 #include "index/suffix.h"
 #include "par/par.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -23,10 +27,25 @@ static const char help[] =
     "  --block TOKENS  tokens a block (64M); a rank needs 8 bytes of memory for each, at worst 14\n"
     "  --help          this text\n";
 
+/* Two programs at work on one index would write the same files. The lock ends with the process, however it ends. */
+static int lock_index(const char *index_dir) {
+    char *path = mem_printf("%s.lock", index_dir);
+    if (!path) return -1;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), rc = 0;
+    if (fd < 0) rc = err_set("%s: %s", path, strerror(errno));
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { // file systems without locks: go on
+        close(fd);
+        rc = err_set("%s: another memprobe is making this index; wait for it", path);
+    }
+    mem_free(path);
+    return rc;
+}
+
 static int build(const char *path, int64_t block) {
     char *dir = query_corpus_dir(path), *index_dir = dir ? mem_printf("%s/suffix", dir) : NULL;
     tokens_t *tokens = NULL;
     int rc = par_agree(index_dir && tokens_open(dir, &tokens) == 0 ? 0 : -1);
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? lock_index(index_dir) : 0);
     if (rc == 0) rc = suffix_build(tokens, dir, block, index_dir);
     if (rc == 0) log_info("index: %s", index_dir);
     tokens_close(tokens);

@@ -6,6 +6,7 @@
 #include "index/suffix_file.h"
 #include "index/suffix_sort.h"
 #include "par/par.h"
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -179,18 +180,21 @@ static int build_blocks(const build_t *b, par_tickets_t *tickets, progress_t *pr
     return 0;
 }
 
-/* Blocks of an index of another corpus, or cut in another way, are not ours to keep. On rank 0. */
+/* Blocks of an index of another corpus, or cut in another way, are not ours to keep; and until all are there the index
+ * is not done, even if it was before. On rank 0. */
 static int prepare(const build_t *b, int64_t block_tokens) {
-    char *path = mem_printf("%s/of", b->dir),
+    char *done = mem_printf("%s/DONE", b->dir), *path = mem_printf("%s/of", b->dir),
          *text = mem_printf("%016llx %lld\n", (unsigned long long)b->corpus_hash, (long long)block_tokens);
     file_map_t map = {0};
-    int rc = path && text ? 0 : -1;
+    int rc = done && path && text ? 0 : -1;
     int same = rc == 0 && file_exists(path) && file_map(path, &map) == 0 && map.size == strlen(text) &&
                memcmp(map.data, text, map.size) == 0;
     file_unmap(&map);
     if (rc == 0 && !same) rc = dir_remove(b->dir);
     if (rc == 0 && !same) rc = dir_make(b->dir);
     if (rc == 0 && !same) rc = file_write(path, text, strlen(text));
+    if (rc == 0 && remove(done) != 0 && file_exists(done)) rc = err_set("%s: cannot be removed", done);
+    mem_free(done);
     mem_free(path);
     mem_free(text);
     return rc;
