@@ -86,13 +86,13 @@ static void test_gelu_grad_bound(void **state) {
     assert_true(worst < 2e-7);
 }
 
-/* The bound that math.h states: 4 ulp and 2 |z| more, z the argument of the logistic. */
+/* The bound that math.h states: 3 ulp and 2.5 |z| more, z the argument of the logistic. */
 static void test_gelu_tanh_bound(void **state) {
     (void)state;
     double worst = 0;
     for (float x = -9.5f; x < 20; x += 0.0003f) {
         double y = (double)x, z = 1.5957691216057308 * (y + 0.044715 * y * y * y);
-        double error = ulp_error(math_gelu_tanh(x), y / (1 + exp(-z))) / (4 + 2 * fabs(z));
+        double error = ulp_error(math_gelu_tanh(x), y / (1 + exp(-z))) / (3 + 2.5 * fabs(z));
         if (!(error <= worst)) worst = error;
     }
     print_message("tanh form of gelu: %.3f of the bound\n", worst);
