@@ -242,7 +242,6 @@ static int settle_round(pass_t *p) {
     if (par_size() == 1) rc = settle_alone(p);
     for (uint64_t portion = 0; par_size() > 1 && rc == 0 && portion < PORTIONS; portion++)
         rc = exchange_portion(p, portion);
-    dup_table_free(&p->table);
     if (rc != 0) return -1;
     par_sum_i64(p->histogram.distinct, CENSUS_BUCKETS);
     par_sum_i64(p->histogram.windows, CENSUS_BUCKETS);
@@ -279,7 +278,8 @@ static int run_rounds(pass_t *p, int64_t done, int64_t candidates) {
     for (p->round = (uint64_t)done; rc == 0 && p->round <= p->rounds; p->round++) {
         int counts = p->round<p->rounds, marks = (int64_t)p->round> done;
         if (!counts && !marks) break; // an earlier run has finished all rounds
-        if (counts) rc = dup_table_create(candidates / (int64_t)p->rounds, &p->table);
+        if (counts) rc = dup_table_clear(candidates / (int64_t)p->rounds, &p->table);
+        if (!counts) dup_table_free(&p->table);
         if (rc == 0) rc = dup_each_candidate(p->length, scan_candidates, p);
         if (rc == 0 && marks) rc = levels_sync(p->length->levels);
         rc = par_agree(rc);

@@ -2,6 +2,7 @@
 #include "index/dup_table.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include <string.h>
 
 static int64_t slots_for(int64_t windows) {
     return windows + windows / 3 + 64;
@@ -11,6 +12,13 @@ int dup_table_create(int64_t windows, dup_table_t *table) {
     *table = (dup_table_t){.slots = slots_for(windows)};
     table->entry = mem_new(table->slots, sizeof *table->entry, "table of windows");
     return table->entry ? 0 : -1;
+}
+
+int dup_table_clear(int64_t windows, dup_table_t *table) {
+    if (table->slots == 0) return dup_table_create(windows, table);
+    memset(table->entry, 0, (size_t)table->slots * sizeof *table->entry);
+    table->used = 0;
+    return 0;
 }
 
 void dup_table_free(dup_table_t *table) {

@@ -19,6 +19,9 @@ typedef struct {
     dup_entry_t *entry;
 } dup_table_t;
 int dup_table_create(int64_t windows, dup_table_t *table); // room for so many without growing
+/* Empties the table of an earlier round, or makes the first one: pages that a process has already are cheaper than new
+ * ones. */
+int dup_table_clear(int64_t windows, dup_table_t *table);
 void dup_table_free(dup_table_t *table);
 int dup_table_reserve(dup_table_t *table, int64_t more); // pointers to entries do not survive
 
