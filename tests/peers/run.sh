@@ -28,10 +28,12 @@ trap 'rm -rf "$scratch"' EXIT
     export ROOT=$PWD TMP=$scratch
     . tests/cli/helpers/lib.sh
     tiny "$scratch/study"
+    printf '[census]\nlengths = 6, 20, 50\noverlapping = no\n' >>"$scratch/study/config.ini"
     "$MEMPROBE" --quiet --no-progress --set model.large.epochs=60 --set memory.knn.lambda=0,0.5,1 \
         "$scratch/study/config.ini"
 ) >/dev/null || failed=1
 peer torch,transformers,scipy,statsmodels tests/peers/study.py "$scratch/study/results/tiny"
+peer json tests/peers/census.py "$scratch/study/results/tiny"
 [ -z "${STUDY:-}" ] || peer torch,transformers,scipy,statsmodels tests/peers/study.py "$STUDY"
 # A SentencePiece model for MODEL comes with some packages of PyPI (mistral-common); it is the tokenizer.model of a folder.
 peer tokenizers tests/peers/sentence.py --program "$BUILD/memprobe" --megabytes 2 ${MODEL:+--model "$MODEL"} \
