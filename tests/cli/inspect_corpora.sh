@@ -74,3 +74,11 @@ truncate -s 17M "$DIR/zeros" # more than is looked at
 ranks 1 inspect "tokens:$DIR/zeros:u8:end=none"; expect 0
 says "documents 1 (no mark is named), its beginning, of 16777216 .. 16777216 tokens"
 ranks 1 inspect "tokens:$DIR/zeros:u8:record=1"; expect 0; says "(the first ones; there are more), of 1 .. 1 tokens"
+# Nobody waits for a pipe; a line of JSON is no tokenizer, whatever is in it.
+mkfifo "$DIR/pipe" "$DIR/pipe.jsonl"
+ranks 1 inspect "$DIR/pipe"; expect 1 "a device or pipe, not a regular file"; one_error
+ranks 1 inspect "$DIR/pipe.jsonl"; expect 1 "a device or pipe, not a regular file"; one_error
+printf '{"id": 123456789012345678901234567890, "text": "a\\u0000b"}' >"$DIR/line.json"
+ranks 1 inspect "$DIR/line.json"; expect 0; says "documents 1, of 3 .. 3 bytes"
+printf '{"id": "cut o' >"$DIR/line.jsonl"
+ranks 1 inspect "$DIR/line.jsonl"; expect 1 "line.jsonl:1: not a JSON object"; one_error

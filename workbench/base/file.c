@@ -15,7 +15,7 @@
 
 int file_map(const char *path, file_map_t *map) {
     *map = (file_map_t){NULL, 0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe that nobody writes to is refused, not waited for
     if (fd < 0) return err_set("%s: cannot open: %s", path, strerror(errno));
     struct stat st;
     int rc = 0;

@@ -203,13 +203,17 @@ static int inspect_list(const char *list) {
     return inspect_inputs(&inputs);
 }
 
-/* JSON lines begin as a tokenizer.json does; but their first line is a whole object, and no tokenizer. */
-static int is_json_lines(const file_map_t *map, size_t start) {
+/* JSON lines begin as a tokenizer.json does; but their first line is a whole object, and no tokenizer. What is called
+ * JSON lines is read as such, damaged or not. */
+static int is_json_lines(const char *path, const file_map_t *map, size_t start) {
     enum { MOST = 64 << 20 };
+    const char *dot = strrchr(path, '.');
+    if (dot && (strcmp(dot, ".jsonl") == 0 || strcmp(dot, ".ndjson") == 0)) return 1;
     size_t room = map->size - start, most = room < MOST ? room : MOST;
     const uint8_t *end = memchr(map->data + start, '\n', most);
     if (end == NULL && room > MOST) return 1; // a tokenizer.json of so long a line is a file of one line
-    json_t *line = json_loadb((const char *)map->data + start, end ? (size_t)(end - map->data) - start : room, 0, NULL);
+    size_t bytes = end ? (size_t)(end - map->data) - start : room;
+    json_t *line = json_loadb((const char *)map->data + start, bytes, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
     int is_line = json_is_object(line) && !json_is_object(json_object_get(line, "model"));
     json_decref(line);
     return is_line;
@@ -221,7 +225,7 @@ static int inspect_file(const char *path) {
     size_t start = 0;
     while (start < map.size && map.data[start] != 0 && strchr(" \t\r\n", map.data[start]) != NULL) start++;
     int is_object = start < map.size && map.data[start] == '{', is_safetensors = map.size > 8 && map.data[8] == '{';
-    int is_lines = is_object && is_json_lines(&map, start);
+    int is_lines = is_object && is_json_lines(path, &map, start);
     file_unmap(&map);
     if (is_lines) return inspect_input(path, "jsonl");
     if (is_object) return inspect_tokenizer(path);

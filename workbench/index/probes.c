@@ -194,7 +194,8 @@ static int draw(const samples_t *s, drawn_t *d, census_t *census) {
     log_info("%lld probes, %lld controls of %lld tokens", (long long)d->member.n, (long long)d->control.n,
              (long long)d->length);
     if (short_of > 0)
-        log_warn("%lld of %lld probes have no control: the control corpus holds no more windows of their sources",
+        log_warn("%lld of %lld probes have no control: what is held out holds no more windows of their sources; raise "
+                 "[corpus] held_out",
                  (long long)short_of, (long long)d->member.n);
     return 0;
 }
