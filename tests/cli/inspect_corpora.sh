@@ -82,3 +82,7 @@ printf '{"id": 123456789012345678901234567890, "text": "a\\u0000b"}' >"$DIR/line
 ranks 1 inspect "$DIR/line.json"; expect 0; says "documents 1, of 3 .. 3 bytes"
 printf '{"id": "cut o' >"$DIR/line.jsonl"
 ranks 1 inspect "$DIR/line.jsonl"; expect 1 "line.jsonl:1: not a JSON object"; one_error
+printf '{"id": "\\u001b[31mred\\u0007", "text": "a"}\n{"id": 2, "text": "b"}\n' >"$DIR/colour.jsonl"
+ranks 1 inspect "$DIR/colour.jsonl"; expect 0; says "document .[31mred., 1 bytes: a"
+mkdir "$DIR/shards" && touch "$DIR/shards/shards.csv" "$DIR/shards/0.docs"
+ranks 1 inspect "$DIR/shards/0.docs"; expect 1 "belongs to a shard of a tokenized corpus; inspect the folder"; one_error

@@ -219,8 +219,19 @@ static int is_json_lines(const char *path, const file_map_t *map, size_t start) 
     return is_line;
 }
 
+/* A file of a corpus of tokens means nothing without the others: its folder is told. */
+static int is_shard(const char *path) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    if (!dot || (strcmp(dot, ".zst") != 0 && strcmp(dot, ".docs") != 0 && strcmp(dot, ".json") != 0)) return 0;
+    char *list = mem_printf("%.*sshards.csv", slash ? (int)(slash + 1 - path) : 0, path);
+    int is_beside = list && file_exists(list);
+    mem_free(list);
+    return is_beside;
+}
+
 static int inspect_file(const char *path) {
     file_map_t map;
+    if (is_shard(path)) return err_set("%s: belongs to a shard of a tokenized corpus; inspect the folder", path);
     TRY(file_map(path, &map));
     size_t start = 0;
     while (start < map.size && map.data[start] != 0 && strchr(" \t\r\n", map.data[start]) != NULL) start++;

@@ -58,7 +58,14 @@ static int keep_source(look_t *look, const char *name) {
     return 0;
 }
 
-/* The start of a text on one line: what would disturb a terminal becomes a dot. */
+/* What would disturb a terminal becomes a dot. */
+static char *printable(char *text) {
+    for (char *c = text; c && *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7F) *c = '.';
+    return text;
+}
+
+/* The start of a text on one line. */
 static char *render_text(const document_t *d) {
     char text[SHOWN_BYTES + 1];
     size_t n = d->bytes < SHOWN_BYTES ? d->bytes : SHOWN_BYTES;
@@ -104,7 +111,7 @@ static int add(look_t *look, const document_t *d) {
     look->looked += (d->text ? n : 4 * n) + DOCUMENT_COST;
     TRY(keep_source(look, d->source));
     if (look->documents < SHOWN) {
-        look->shown[look->documents] = d->text ? render_text(d) : render_tokens(d);
+        look->shown[look->documents] = printable(d->text ? render_text(d) : render_tokens(d));
         if (!look->shown[look->documents]) return -1;
     }
     look->documents++;
@@ -201,7 +208,8 @@ static void print_sources(look_t *look, FILE *out) {
     qsort(look->source, (size_t)look->sources, sizeof *look->source, by_name);
     fprintf(out, "  sources:");
     for (int i = 0; i < look->sources; i++)
-        fprintf(out, "%s %s %lld", i > 0 ? "," : "", look->source[i].name[0] ? look->source[i].name : "(none)",
+        fprintf(out, "%s %s %lld", i > 0 ? "," : "",
+                look->source[i].name[0] ? printable(look->source[i].name) : "(none)",
                 (long long)look->source[i].documents);
     fprintf(out, "%s\n", look->more_sources ? ", and others" : "");
 }
