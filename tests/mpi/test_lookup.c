@@ -20,7 +20,7 @@ static void make_corpus(void) {
     corpus.vocab = 6;
     corpus.end = 5;
     for (int i = 0; i < 30; i++) {
-        char id[16];
+        char id[24];
         snprintf(id, sizeof id, "empty%d", i);
         corpus_add(&corpus, id, "", id, NULL, 0);
     }
