@@ -39,6 +39,32 @@ static void test_sizes_of_pythia(void **state) {
     assert_true(spec_flop_per_token(&small, 9) == 2.0 * 264 * (4 * 264 + 2 * 300) + 4.0 * 264 * 5 + 2.0 * 264 * 130);
 }
 
+/* Published sizes of GPT-2 (124439808), Llama 3.2 1B (1235814400), OLMo 1B (1176764416) and GPT-Neo 125M (125198592
+ * with the embeddings of positions); the bytes of a window by hand. */
+static void test_sizes_of_families(void **state) {
+    (void)state;
+    model_spec_t gpt2 = check_spec[3], llama = check_spec[4], olmo = check_spec[6], neo = check_spec[8];
+    gpt2.vocab = 50257, gpt2.layers = 12, gpt2.width = 768, gpt2.heads = 12, gpt2.head_size = 64, gpt2.ffn = 3072;
+    gpt2.context = 1024;
+    assert_int_equal(spec_parameters(&gpt2, 1), 124439808);
+    assert_int_equal(spec_parameters(&gpt2, 0), 124439808 - (50257 + 1024) * 768);
+    llama.vocab = 128256, llama.layers = 16, llama.width = 2048, llama.heads = 32, llama.kv_heads = 8;
+    llama.head_size = 64, llama.ffn = 8192, llama.tied_head = 1;
+    assert_int_equal(spec_parameters(&llama, 1), 1235814400);
+    olmo.vocab = 50304, olmo.layers = 16, olmo.width = 2048, olmo.heads = olmo.kv_heads = 16, olmo.head_size = 128;
+    olmo.ffn = 8192, olmo.tied_head = 1;
+    assert_int_equal(spec_parameters(&olmo, 1), 1176764416);
+    neo.vocab = 50257, neo.layers = 12, neo.width = 768, neo.heads = 12, neo.head_size = 64, neo.ffn = 3072;
+    neo.context = 2048;
+    assert_int_equal(spec_parameters(&neo, 1), 125198592);
+    /* Windows of 7 in layers 0 and 2: of 9 positions, (1 + ... + 7 + 7 + 7) / 9 are seen, 5 in layer 1. */
+    neo = check_spec[8];
+    assert_true(fabs(spec_flop_per_token(&neo, 9) -
+                     2 * (3 * 40 * (4 * 40 + 2 * 50) + 2 * 40 * (5 + 2 * 42 / 9.0) + 40 * 50)) < 1e-6);
+    llama = check_spec[4];
+    assert_true(spec_flop_per_token(&llama, 9) == 2.0 * (2 * (44 * (2 * 60 + 2 * 20 + 3 * 70) + 2 * 60 * 5) + 44 * 71));
+}
+
 static void test_spec_check(void **state) {
     (void)state;
     model_spec_t good = check_spec[0], bad;
@@ -52,6 +78,17 @@ static void test_spec_check(void **state) {
     bad = good, bad.norm_eps = nanf(""), check_fails(spec_check(&bad), "norm_eps");
     bad = good, bad.rotary_base = 0, check_fails(spec_check(&bad), "rotary_base");
     bad = good, bad.end_token = 97, check_fails(spec_check(&bad), "end_token is 97");
+    /* What the family does not have. */
+    bad = good, bad.norm = NORM_RMS, check_fails(spec_check(&bad), "norm is 2, but the family gpt_neox has 0");
+    bad = good, bad.kv_heads = 1, check_fails(spec_check(&bad), "kv_heads is 1, but the family gpt_neox has 3");
+    bad = good, bad.window = 9, check_fails(spec_check(&bad), "window is 9");
+    bad = good, bad.clip_qkv = 1, check_fails(spec_check(&bad), "clip_qkv is 1");
+    bad = good, bad.gated_ffn = 1, check_fails(spec_check(&bad), "gated_ffn is 1");
+    bad = good, bad.learned_positions = 1, bad.rotary_dims = 0;
+    check_fails(spec_check(&bad), "learned_positions is 1");
+    bad = check_spec[4], bad.rotary_scaling.high = 1, check_fails(spec_check(&bad), "rotary scaling of factor 8");
+    bad = check_spec[4], bad.kv_heads = 5, check_fails(spec_check(&bad), "must divide the 6 heads");
+    bad = check_spec[4], bad.parallel_residual = 1, check_fails(spec_check(&bad), "parallel_residual is 1");
 }
 
 /* The names and places of the tensors tile the block, and no tensor lies outside it. */
@@ -242,14 +279,15 @@ static void test_logits_of_transformers(void **state) {
     }
 }
 
-/* A checkpoint of model kind 0, whose config.json has `from` replaced by `to`, is refused with the message. */
-static void refuse_config(const char *from, const char *to, const char *message) {
-    model_t *model = check_model(0, "reference"), *back;
+/* A checkpoint of a kind of model, whose config.json has `from` replaced by `to`, is refused with the message. */
+static void refuse_config_of(int kind, const char *from, const char *to, const char *message) {
+    model_t *model = check_model(kind, "reference"), *back;
     char text[4000];
     file_map_t map;
     check_ok(model_save(model, fresh("config"), NULL));
     check_ok(file_map(scratch("config/config.json"), &map));
     const char *config = (const char *)map.data, *at = memmem(config, map.size, from, strlen(from));
+    if (at == NULL) print_error("no %s in config.json\n", from);
     assert_non_null(at);
     const char *rest = at + strlen(from);
     int n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)(at - config), config, to, (int)(config + map.size - rest),
@@ -258,6 +296,64 @@ static void refuse_config(const char *from, const char *to, const char *message)
     check_ok(file_write(scratch("config/config.json"), text, (size_t)n));
     check_fails(model_load(scratch("config"), model_ops(model), &back), message);
     model_free(model);
+}
+
+static void refuse_config(const char *from, const char *to, const char *message) {
+    refuse_config_of(0, from, to, message);
+}
+
+/* What other families may say that the decoder does not compute. Kinds as in model_check.h. */
+static void test_refused_families(void **state) {
+    (void)state;
+    enum { GPT2 = 3, LLAMA, LLAMA_BIASED, OLMO, OLMO2, GPT_NEO };
+    refuse_config_of(GPT2, "\"gelu_new\"", "\"mish\"", "activation_function is mish; implemented: gelu, gelu_new");
+    refuse_config_of(GPT2, "\"gelu_new\"", "7", "activation_function is no text");
+    refuse_config_of(GPT2, "\"scale_attn_weights\": true", "\"scale_attn_weights\": false",
+                     "scale_attn_weights is false");
+    refuse_config_of(GPT2, "layer_idx\": false", "layer_idx\": true", "scale_attn_by_inverse_layer_idx is true");
+    refuse_config_of(GPT2, "\"n_layer\"", "\"add_cross_attention\": true, \"n_layer\"", "only decoders");
+    refuse_config_of(GPT2, "\"n_inner\": 100", "\"n_inner\": null",
+                     "mlp.c_fc.weight has the shape [48, 100]; config.json calls for [48, 192]");
+    refuse_config_of(GPT2, "\"n_positions\": 50", "\"n_positions\": 51",
+                     "transformer.wpe.weight has the shape [50, 48]");
+    refuse_config_of(GPT2, "\"n_layer\": 2", "\"n_layer\": 1", "is not part of a gpt2 model of 1 layers");
+    refuse_config_of(GPT2, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false",
+                     "tensor lm_head.weight is missing");
+    refuse_config_of(LLAMA, "\"llama3\"", "\"yarn\"", "rope_scaling.rope_type is yarn; implemented: default, llama3");
+    refuse_config_of(LLAMA, "\"factor\": 8, ", "", "its factor is missing");
+    refuse_config_of(LLAMA, "\"factor\": 8", "\"factor\": 0.5", "rotary scaling of factor 0.5");
+    refuse_config_of(LLAMA, "\"high_freq_factor\": 4", "\"high_freq_factor\": 1", "frequencies 1 to 1");
+    refuse_config_of(LLAMA, "\"original_max_position_embeddings\": 20", "\"a\": 1", "for a context of 0");
+    refuse_config_of(LLAMA, "\"rms_norm_eps\"", "\"sliding_window\": 16, \"rms_norm_eps\"", "sliding_window is 16");
+    refuse_config_of(LLAMA, "\"rms_norm_eps\"", "\"partial_rotary_factor\": 0.5, \"rms_norm_eps\"",
+                     "only rotary embeddings of whole heads");
+    refuse_config_of(LLAMA, "\"rms_norm_eps\"", "\"rope_parameters\": {\"rope_type\": \"default\"}, \"rms_norm_eps\"",
+                     "rope_scaling.rope_type and rope_parameters.rope_type disagree");
+    refuse_config_of(LLAMA, "\"rms_norm_eps\"", "\"quantization_config\": {\"bits\": 4}, \"rms_norm_eps\"",
+                     "quantised");
+    refuse_config_of(LLAMA, "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 4",
+                     "kv_heads is 4, must divide the 6");
+    refuse_config_of(LLAMA, "\"num_key_value_heads\": 2", "\"num_key_value_heads\": null",
+                     "self_attn.k_proj.weight has the shape [20, 44]; config.json calls for [60, 44]");
+    refuse_config_of(LLAMA, "\"head_dim\": 10,", "", "heads do not divide width 44");
+    refuse_config_of(LLAMA, "\"attention_bias\": false", "\"attention_bias\": true",
+                     "self_attn.q_proj.bias is missing");
+    refuse_config_of(LLAMA, "\"mlp_bias\": false", "\"mlp_bias\": 0", "mlp_bias is not true or false");
+    refuse_config_of(LLAMA_BIASED, "\"mlp_bias\": true", "\"mlp_bias\": false",
+                     "mlp.down_proj.bias, F32 [80], is not part of");
+    refuse_config_of(OLMO, "\"clip_qkv\": 0.4", "\"clip_qkv\": 0", "clip_qkv is not a number above 0, or null");
+    refuse_config_of(OLMO, "\"olmo\"", "\"olmo2\"", "post_attention_layernorm.weight is missing");
+    refuse_config_of(OLMO2, "\"olmo2\"", "\"olmo\"", "is not part of a olmo model");
+    refuse_config_of(OLMO2, "\"silu\"", "\"relu\"", "hidden_act is relu");
+    refuse_config_of(GPT_NEO, "\"local\", \"global\"", "\"local\", \"sparse\"", "the attention of layer 1 is sparse");
+    refuse_config_of(GPT_NEO, "\"local\", \"global\"", "\"global\"", "attention_types is for 2 layers of 3");
+    refuse_config_of(GPT_NEO, "\"attention_types\"", "\"a\"", "attention_types is missing");
+    refuse_config_of(GPT_NEO, "\"attention_types\": [[[", "\"attention_types\": [[3], [[",
+                     "a list of [[kinds], times]");
+    refuse_config_of(GPT_NEO, "\"window_size\"",
+                     "\"attention_layers\": [\"global\", \"global\", \"local\"], \"window_size\"",
+                     "attention_types and attention_layers disagree");
+    refuse_config_of(GPT_NEO, "\"window_size\": 7", "\"window_size\": 0", "layer 0 is local, but window is 0");
 }
 
 static void test_refused_configs(void **state) {
@@ -408,7 +504,8 @@ int main(void) {
         cmocka_unit_test(test_file_rows_of_qkv),        cmocka_unit_test(test_logits_of_transformers),
         cmocka_unit_test(test_refused_configs),         cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_rotary_share_round_trip), cmocka_unit_test(test_refused_weights),
-        cmocka_unit_test(test_refused_indexes),
+        cmocka_unit_test(test_refused_indexes),         cmocka_unit_test(test_refused_families),
+        cmocka_unit_test(test_sizes_of_families),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -126,7 +126,8 @@ static inline float math_silu(float x) {
 }
 
 /* gelu, tanh form (Hendrycks & Gimpel 2016): x (1 + tanh(u)) / 2 with u = sqrt(2/pi) (x + 0.044715 x^3), which is x
- * times the logistic of z = 2u. 3 ulp near 0; exp carries the rounding of z, up to 2.5 |z| ulp more, to the left tail. */
+ * times the logistic of z = 2u. 3 ulp near 0; exp carries the rounding of z, up to 2.5 |z| ulp more, to the left tail.
+ */
 static inline float math_gelu_tanh(float x) {
     x = x < -15.0f ? -15.0f : x;
     float z = x * fmaf(0x1.2444f2p-4f, x * x, 0x1.988454p+0f);
