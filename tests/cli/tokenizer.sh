@@ -119,6 +119,9 @@ if has_mpi; then
     ranks 3 tokenizer train --vocab 300 --out "$TMP/three.json" "text:$TMP/many/*.txt:split=line" "$G"; expect 0
     cmp "$TMP/one.json" "$TMP/three.json" || die "three ranks learn another vocabulary"
     ranks 2 tokenizer train --vocab 300 --out "$TMP/none2.json" -; expect 1 "standard input"
+    ranks 2 tokenizer encode --tokenizer "$T" "$T"; expect 2 "run on one rank"
+    [ ! -s "$OUT" ] || die "two ranks write the same ids"
+    ranks 2 tokenizer decode --tokenizer "$T" "$T"; expect 2 "run on one rank"
 fi
 ranks 1 tokenizer train --vocab 300 --out "$TMP/none.json" "tokens:$TMP/many/plain:u16:end=0"; expect 1 "tokens, not text"
 

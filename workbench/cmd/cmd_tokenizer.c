@@ -306,6 +306,9 @@ static int check_options(options_t *o, int is_train) {
         return 0;
     }
     if (!o->tokenizer) return err_set("--tokenizer is missing");
+    if (par_launched() > 1)
+        return err_set("encode and decode run on one rank: %d would all write the same; leave out mpirun",
+                       par_launched());
     if (o->vocab || o->out || o->memory) return err_set("--vocab, --memory and --out belong to train");
     if (o->inputs > 1) return err_set("one INPUT at a time");
     return 0;

@@ -15,6 +15,10 @@
 int par_init(int *argc, char ***argv); // collective
 void par_finalize(void);               // collective
 
+/* Local, at any time: how many processes the launcher (mpirun) started. For programs of one rank, which would all write
+ * the same. */
+int par_launched(void);
+
 int par_rank(void); // local
 int par_size(void); // local
 

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MESSAGE_BYTES = 4096 };
@@ -97,4 +98,14 @@ int par_tickets_end(par_tickets_t *tickets, int rc) {
     while (rc != 0 && par_tickets_next(tickets) >= 0) {
     }
     return rc;
+}
+
+/* A program built without MPI can be launched many times over, too. */
+int par_launched(void) {
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}; // Open MPI; MPICH and its kin
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = getenv(names[i]);
+        if (text != NULL && atoi(text) > 1) return atoi(text);
+    }
+    return 1;
 }
