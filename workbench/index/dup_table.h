@@ -45,7 +45,9 @@ static inline int64_t dup_slot(hash_t fingerprint, int64_t slots) {
 }
 
 static inline void dup_table_prefetch(const dup_table_t *table, hash_t fingerprint) {
-    __builtin_prefetch(&table->entry[dup_slot(fingerprint, table->slots)], 1);
+    const dup_entry_t *e = &table->entry[dup_slot(fingerprint, table->slots)];
+    __builtin_prefetch(e, 1);
+    __builtin_prefetch((const char *)(e + 1) - 1, 1); // every other entry lies in two lines
 }
 
 static inline int dup_same(hash_t a, hash_t b) {

@@ -100,8 +100,8 @@ static int by_content(const void *a, const void *b) {
     return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-/* copies (n): how many members of a cluster have the very tokens of each. Documents of the same tokens have the same set
- * of shingles, so all of them are here. */
+/* copies (n): how many members of a cluster have the very tokens of each. Documents of the same tokens have the same
+ * set of shingles, so all of them are here. */
 static int count_copies(const likeness_t *likeness, int64_t n, int64_t *copies) {
     content_t *sorted = mem_new(n, sizeof *sorted, "copies of documents");
     if (!sorted) return -1;
