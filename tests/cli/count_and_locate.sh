@@ -67,6 +67,9 @@ awk -F, 'NR > 1 { n += $2 } END { exit n < 10 }' "$DIR/counted" || die "nothing 
 ranks 1 locate --corpus "$corpus" --tokenizer "$tokenizer" --longest --least 2 "bado gukume lano pruste vi woxazy bado"
 cp "$OUT" "$DIR/longest"
 [ "$(wc -l <"$DIR/longest")" -gt 2 ] || die "no matches"
+"$MEMPROBE" locate --corpus "$corpus" --tokenizer "$tokenizer" --longest --least 2 "lano pruste" >"$DIR/longest2"
+ranks 1 locate --corpus "$corpus" --tokenizer "$tokenizer" --longest --least 2 "bado gukume lano pruste vi woxazy bado" "lano pruste"
+sed 1d "$DIR/longest2" | cat "$DIR/longest" - | cmp -s - "$OUT" || die "two texts at once have other matches than each alone"
 if has_mpi; then
     for n in 2 3; do
         rm -r "$corpus/members/suffix"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH_PLACES = 1 << 20 };
+enum { BATCH_PLACES = 1 << 20, BATCH_MATCHES = 1 << 16 };
 
 static const char count_help[] =
     "usage: memprobe count --corpus DIR [--tokenizer FILE] QUERY...\n"
@@ -28,7 +28,7 @@ static const char count_help[] =
     "  --corpus DIR      folder of token shards, or CACHE/ingest-... of a study\n"
     "  --tokenizer FILE  tokenizer.json (the one beside the corpus)\n"
     "  --tokens          queries are token ids, separated by spaces\n"
-    "  --queries FILE    CSV (also .zst) with a column query, or tokens with --tokens\n"
+    "  --queries FILE    CSV (also .zst) with a column query, or tokens with --tokens; - is the standard input\n"
     "  --help            this text\n";
 
 static const char locate_help[] =
@@ -40,7 +40,7 @@ static const char locate_help[] =
     "of\n"
     "the corpus. With --longest a query is a text of any kind, and what is printed are the longest stretches of it "
     "that\n"
-    "stand in the corpus word by word: query,start,length,occurrences,documents,doc_id,source,offset (start and "
+    "stand in the corpus word by word: query,start,length,occurrences,documents,doc_id,source,offset,text (start and "
     "length\n"
     "in tokens of the query; document and offset of the first occurrence). A stretch inside a longer one is left out.\n"
     "\n"
@@ -140,18 +140,33 @@ static int locate(const query_options_t *o, query_corpus_t *c, const queries_t *
 
 /* --- longest matches ---------------------------------------------------------------------------------------------- */
 
-/* The matches of one query: starts whose match is not the rest of the one before. */
-static int matches_of(query_corpus_t *c, const suffix_query_t *q, int64_t least, suffix_query_t *match, int64_t *n) {
+/* The matches of some queries, in their order. */
+typedef struct {
+    suffix_query_t *match;
+    int64_t *query; // of each match
+    int64_t n, matches_held, queries_held;
+} matches_t;
+
+static int keep_match(matches_t *m, suffix_query_t match, int64_t query) {
+    TRY(mem_grow(&m->match, &m->matches_held, m->n + 1, sizeof *m->match, "longest matches"));
+    TRY(mem_grow(&m->query, &m->queries_held, m->n + 1, sizeof *m->query, "longest matches"));
+    m->match[m->n] = match;
+    m->query[m->n++] = query;
+    return 0;
+}
+
+/* Adds the matches of a query: starts whose match is not the rest of the one before. Collective. */
+static int matches_of(query_corpus_t *c, const queries_t *queries, int64_t query, int64_t least, matches_t *m) {
+    const suffix_query_t *q = &queries->query[query];
     int64_t *longest = mem_new(q->length, sizeof *longest, "longest matches");
     int rc = par_agree(longest ? 0 : -1);
     if (rc == 0) rc = lookup_longest(c->index, q->token, q->length, longest);
-    *n = 0;
     for (int64_t i = 0; i < q->length && rc == 0; i++) {
         int is_rest = i > 0 && longest[i - 1] == longest[i] + 1;
-        if (!is_rest && longest[i] >= least) match[(*n)++] = (suffix_query_t){q->token + i, longest[i]};
+        if (!is_rest && longest[i] >= least) rc = keep_match(m, (suffix_query_t){q->token + i, longest[i]}, query);
     }
     mem_free(longest);
-    return rc;
+    return par_agree(rc);
 }
 
 /* The text of a match; empty when queries are ids. */
@@ -165,21 +180,20 @@ static int put_text(csv_out_t *out, const query_corpus_t *c, const suffix_query_
 }
 
 /* Collective; rank 0 prints. */
-static int print_matches(query_corpus_t *c, const queries_t *q, int64_t query, const suffix_query_t *match, int64_t n,
-                         csv_out_t *out) {
-    int64_t *counts = mem_new(2 * n, sizeof *counts, "counts"), places = 0;
+static int print_matches(query_corpus_t *c, const queries_t *q, const matches_t *m, csv_out_t *out) {
+    int64_t *counts = mem_new(2 * m->n, sizeof *counts, "counts"), places = 0;
     lookup_place_t *place = NULL;
     int rc = par_agree(counts ? 0 : -1);
-    if (rc == 0) rc = lookup_count(c->index, c->tokens, match, n, counts, counts + n);
-    if (rc == 0) rc = lookup_places(c->index, match, n, 1, &place, &places);
-    for (int64_t i = 0; i < n && rc == 0 && out; i++) {
-        csv_text(out, q->name[query]);
-        csv_i64(out, match[i].token - q->query[query].token);
-        csv_i64(out, match[i].length);
+    if (rc == 0) rc = lookup_count(c->index, c->tokens, m->match, m->n, counts, counts + m->n);
+    if (rc == 0) rc = lookup_places(c->index, m->match, m->n, 1, &place, &places);
+    for (int64_t i = 0; i < m->n && rc == 0 && out; i++) {
+        csv_text(out, q->name[m->query[i]]);
+        csv_i64(out, m->match[i].token - q->query[m->query[i]].token);
+        csv_i64(out, m->match[i].length);
         csv_i64(out, counts[i]);
-        csv_i64(out, counts[n + i]);
+        csv_i64(out, counts[m->n + i]);
         put_place(out, c, place[i].position);
-        rc = put_text(out, c, &match[i]);
+        rc = put_text(out, c, &m->match[i]);
         csv_end(out);
     }
     mem_free(place);
@@ -187,18 +201,22 @@ static int print_matches(query_corpus_t *c, const queries_t *q, int64_t query, c
     return par_agree(rc);
 }
 
+/* Matches of many queries are counted together, for to prepare the counting of documents costs as much as many counts.
+ */
 static int locate_longest(const query_options_t *o, query_corpus_t *c, const queries_t *q) {
     csv_out_t *out = NULL;
+    matches_t m = {0};
     const char *header = "query,start,length,occurrences,documents,doc_id,source,offset,text";
     int rc = par_agree(par_rank() == 0 ? csv_open_stream(stdout, "standard output", header, &out) : 0);
     for (int64_t i = 0; i < q->n && rc == 0; i++) {
-        int64_t n = 0;
-        suffix_query_t *match = mem_new(q->query[i].length, sizeof *match, "longest matches");
-        rc = par_agree(match ? 0 : -1);
-        if (rc == 0) rc = matches_of(c, &q->query[i], o->least, match, &n);
-        if (rc == 0) rc = print_matches(c, q, i, match, n, out);
-        mem_free(match);
+        rc = matches_of(c, q, i, o->least, &m);
+        if (rc == 0 && (m.n >= BATCH_MATCHES || i + 1 == q->n)) {
+            rc = print_matches(c, q, &m, out);
+            m.n = 0;
+        }
     }
+    mem_free(m.match);
+    mem_free(m.query);
     if (out && rc == 0) return csv_commit(out);
     csv_abort(out);
     return rc;
