@@ -10,6 +10,23 @@ says "files 4 with 39 tensors in F16"
 ranks 1 inspect "$ROOT/tests/golden/neox/parallel-bf16/model.safetensors"; expect 0
 says "28 tensors"
 says "BF16 [61, 32]"
+for family in gpt2 gpt_neo llama olmo olmo2; do
+    ranks 1 inspect "$ROOT/tests/golden/families/$family"; expect 0
+    says "a checkpoint of the family $family"
+    cat "$OUT" >>"$DIR/families"
+done
+cp "$DIR/families" "$OUT"
+says "parameters 23664, without embeddings 21720" # GPT-2: 53 + 28 rows of 24 are embeddings
+says "positions are learned"
+says "scores are not scaled"
+says "1 of the layers see the last 5 positions only"
+says "heads 4 of 8 (keys and values: 2 heads)"
+says "memory when loaded 158.4 kB; keys and values 256 bytes a position" # LLaMA: 2 layers x 2 x 16 floats
+says "rotary embedding stretched as in Llama 3: factor 8, from a context of 16"
+says "queries, keys and values are clipped to 0.7"
+says "layer norm without gain and bias before"
+says "RMS norm after attention and ffn"
+says "queries and keys are normed"
 
 cp -r "$ROOT/tests/golden/neox/serial-f16" "$DIR/damaged"
 chmod -R u+w "$DIR/damaged"

@@ -287,12 +287,33 @@ static void test_refusals(void **state) {
     bench_close(&s);
 }
 
+/* The backward pass knows one family. */
+static void test_other_families_are_refused(void **state) {
+    (void)state;
+    model_spec_t spec = small_spec(0, 1);
+    model_t *model;
+    backward_t *b;
+    spec.act = ACT_GELU_TANH;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(model_create(&spec, tensor_kernels("auto"), 1, &model), 0);
+        assert_int_equal(backward_create(model, 1, 4, &b), -1);
+        assert_non_null(strstr(err_text(), i == 0 ? "exact gelu are trained, not gpt_neox" : "are trained, not gpt2"));
+        model_free(model);
+        spec.family = "gpt2", spec.learned_positions = 1, spec.rotary_dims = 0;
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parallel_untied), cmocka_unit_test(test_parallel_tied),
-        cmocka_unit_test(test_serial_untied),   cmocka_unit_test(test_serial_tied),
-        cmocka_unit_test(test_kernels_agree),   cmocka_unit_test(test_loss_is_the_probes),
-        cmocka_unit_test(test_padding),         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_other_families_are_refused),
+        cmocka_unit_test(test_parallel_untied),
+        cmocka_unit_test(test_parallel_tied),
+        cmocka_unit_test(test_serial_untied),
+        cmocka_unit_test(test_serial_tied),
+        cmocka_unit_test(test_kernels_agree),
+        cmocka_unit_test(test_loss_is_the_probes),
+        cmocka_unit_test(test_padding),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
