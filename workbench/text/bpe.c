@@ -315,7 +315,9 @@ static int encode_cached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t 
     word_key(word, bytes, key);
     cached_t *way = &bpe->cache[cache_home(key, bytes)], *free_way = NULL;
     for (int32_t i = 0; i < CACHE_WAYS; i++) {
-        if (way[i].bytes == bytes && memcmp(way[i].key, key, sizeof key) == 0) {
+        const uint64_t *held = way[i].key;
+        uint64_t differs = (held[0] ^ key[0]) | (held[1] ^ key[1]) | (held[2] ^ key[2]) | (held[3] ^ key[3]);
+        if (way[i].bytes == bytes && differs == 0) {
             *n = way[i].n;
             for (int32_t k = 0; k < way[i].n; k++) ids[k] = way[i].ids[k];
             return 0;

@@ -11,6 +11,7 @@ typedef struct {
     zin_t *in;
     char *id; // NAME@OFFSET of the document last returned
     int64_t id_capacity;
+    size_t id_number;   // where the number stands in it
     int64_t size, last; // bytes that must be there, -1: not known; end of the range
 } lines_t;
 

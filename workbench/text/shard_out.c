@@ -110,9 +110,9 @@ static int put_tokens(shard_out_t *o, const int32_t *ids, int64_t n) {
 }
 
 static int vocab_check(const shard_out_t *o, const int32_t *ids, int64_t n) {
-    uint32_t largest = 0; // a negative id is a large one
-    for (int64_t i = 0; i < n; i++) largest = (uint32_t)ids[i] > largest ? (uint32_t)ids[i] : largest;
-    if (largest < o->meta.vocab) return 0;
+    uint32_t last = (uint32_t)o->meta.vocab - 1, outside = 0; // bit 31: of a negative id, or of the room above it
+    for (int64_t i = 0; i < n; i++) outside |= (uint32_t)ids[i] | (last - (uint32_t)ids[i]);
+    if (outside >> 31 == 0) return 0;
     int64_t i = 0;
     while ((uint32_t)ids[i] < o->meta.vocab) i++;
     return err_set("%s: document '%s': token %lld is %d, outside the vocabulary of %lld", o->token_path, o->id,
