@@ -195,7 +195,7 @@ static void bench_open(void) {
 }
 
 static int pick_texts(file_list_t *texts) {
-    must(file_glob("corpora/build/*.jsonl.zst", texts));
+    if (file_exists("corpora/build")) must(file_glob("corpora/build/*.jsonl.zst", texts));
     if (texts->count > 0) return 1;
     file_list_free(texts);
     must(file_glob("/usr/lib/python3*/*.py", texts));
