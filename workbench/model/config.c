@@ -222,7 +222,7 @@ static int derive(const char *path, family_config_t *out) {
         spec->head_size = spec->width / spec->heads;
     }
     if (spec->kv_heads == 0) spec->kv_heads = spec->heads;
-    if (spec->ffn == 0 && spec->width <= INT64_MAX / 4) spec->ffn = 4 * spec->width;
+    if (spec->ffn == 0 && spec->width > 0 && spec->width <= INT64_MAX / 4) spec->ffn = 4 * spec->width;
     spec->rotary_dims = spec->learned_positions ? 0 : rotary_dims(spec->head_size, out->rotary_share);
     if (!out->scaling)
         spec->rotary_scaling = (rotary_scaling_t){0};

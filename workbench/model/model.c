@@ -34,6 +34,7 @@ static int make_tables(model_t *model) {
         if (model->plain == NULL) return -1;
         for (int64_t i = 0; i < spec->width; i++) model->plain[i] = 1;
     }
+    model->outer = outer_weights(spec, model->parameters);
     model->weights = mem_new(spec->layers, sizeof *model->weights, "layers");
     if (model->weights == NULL) return -1;
     for (int64_t l = 0; l < spec->layers; l++) model->weights[l] = layer_weights(spec, model->parameters, l);
@@ -152,6 +153,6 @@ int model_pack(model_t *model) {
         model->layer[l].up = pack_linear(ffn, width, w.up, &next);
         model->layer[l].down = pack_linear(width, ffn, w.down, &next);
     }
-    model->head = pack_linear(spec->vocab, width, outer_weights(spec, model->parameters).head, &next);
+    model->head = pack_linear(spec->vocab, width, model->outer.head, &next);
     return 0;
 }

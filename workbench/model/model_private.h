@@ -152,6 +152,7 @@ struct model {
     float *rotary;            // rotary_table(context, rotary_dims); NULL with learned positions
     float *plain;             // (2, width) gains of 1 and biases of 0 of a norm that has none; NULL when it has
     layer_weights_t *weights; // (layers) pointers into parameters
+    outer_weights_t outer;    // and those of the others
     float *packed;            // all packed weights
     layer_packed_t *layer;    // (layers) pointers into packed
     const float *head;        // pointer into packed

@@ -268,11 +268,11 @@ static void embed(session_t *s, const outer_weights_t *w, const int32_t *tokens)
 static int run(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens,
                const attachment_t *attach) {
     const model_spec_t *spec = &s->model->spec;
-    outer_weights_t w = outer_weights(spec, s->model->parameters);
-    embed(s, &w, tokens);
+    const outer_weights_t *w = &s->model->outer;
+    embed(s, w, tokens);
     if (attach && attach->embedding) TRY(attach->embedding(attach->user, s->filled, s->row, s->x));
     for (int64_t l = 0; l < spec->layers; l++) TRY(run_layer(s, l, count, sequence, length, attach));
-    norm(s, w.norm_gain, w.norm_bias, s->x, s->normed);
+    norm(s, w->norm_gain, w->norm_bias, s->x, s->normed);
     if (attach && attach->hidden) TRY(attach->hidden(attach->user, s->filled, s->row, s->normed));
     if (!tensor_is_finite(s->filled * spec->width, s->normed))
         return err_set("the model's hidden states hold a NaN or an infinity");
