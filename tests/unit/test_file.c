@@ -1,4 +1,5 @@
 /* Files, folders, zstd streams: what is written is whole or absent, what is read is checked. */
+#include "base/seal.h"
 #include "base/zio.h"
 #include "scratch.h"
 #include <sys/stat.h>
@@ -296,6 +297,42 @@ static void test_line_ends(void **state) {
     assert_message("absent");
 }
 
+static void assert_seal_fails(const char *dir, const char *text) {
+    assert_int_equal(seal_check(dir), -1);
+    assert_non_null(strstr(err_text(), text));
+}
+
+static void test_seal(void **state) {
+    (void)state;
+    const char *dir = scratch("sealed");
+    assert_int_equal(dir_make(scratch("sealed/folder")), 0);
+    scratch_write("sealed/b", "");
+    scratch_write("sealed/a", "abc");
+    scratch_write("sealed/DONE", "x");
+    scratch_write("sealed/c.part", "x");
+    assert_seal_fails(dir, "sums");
+    assert_int_equal(seal_write(dir), 0);
+    // as `xxhsum -H2 a b` of xxhash 0.8.1 prints them
+    assert_file(scratch("sealed/sums"), "06b05ab6733a618578af5f94892f3950  a\n"
+                                        "99aa06d3014798d86001c324468d497f  b\n");
+    assert_int_equal(seal_check(dir), 0);
+    scratch_write("sealed/a", "abb");
+    assert_seal_fails(dir, "sealed/a: not what was written");
+    unlink(scratch("sealed/a"));
+    assert_seal_fails(dir, "sealed/a");
+    scratch_write("sealed/a", "abc");
+    scratch_write("sealed/sums", "06b05ab6733a618578af5f94892f3950  a");
+    assert_seal_fails(dir, "cut off");
+    scratch_write("sealed/sums", "");
+    assert_seal_fails(dir, "cut off");
+    scratch_write("sealed/sums", "06b05ab6733a618578af5f94892f395  a\n");
+    assert_seal_fails(dir, "damaged");
+    scratch_write("sealed/sums", "\n");
+    assert_seal_fails(dir, "damaged");
+    assert_seal_fails(scratch("nowhere"), "nowhere");
+    assert_int_equal(seal_write(scratch("nowhere")), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_map),
@@ -306,6 +343,7 @@ int main(void) {
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_glob_in_byte_order),
         cmocka_unit_test(test_artifact),
+        cmocka_unit_test(test_seal),
         cmocka_unit_test(test_lines_plain_and_zstd),
         cmocka_unit_test(test_text_that_waits_in_the_stream),
         cmocka_unit_test(test_line_ends),

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/manifest.h"
 #include "base/num.h"
+#include "base/seal.h"
 #include "cmd/plan.h"
 #include "cmd/verbs.h"
 #include "par/par.h"
@@ -111,6 +112,7 @@ static int run_stage(const plan_t *plan, stage_t *stage) {
     int rc = stage->run(plan, stage);
     if (rc < 0 && par_left_early()) rc = 1;
     if (rc != 0) return rc;
+    TRY(par_agree(par_rank() == 0 && stage->sealed ? seal_write(stage->dir) : 0));
     TRY(par_agree(par_rank() == 0 ? artifact_mark_done(stage->dir, hash_print(hash, stage->hash)) : 0));
     stage->done = 1;
     return 0;

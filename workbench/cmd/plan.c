@@ -16,12 +16,12 @@
 enum {
     FORMAT_TOKENIZER = 1,
     FORMAT_INGEST = 4,
-    FORMAT_CENSUS = 3,
-    FORMAT_DUPLICATES = 1,
-    FORMAT_NEAR = 1,
+    FORMAT_CENSUS = 4,
+    FORMAT_DUPLICATES = 2,
+    FORMAT_NEAR = 2,
     FORMAT_TRAIN = 1,
     FORMAT_STORE = 1,
-    FORMAT_PROBE = 1,
+    FORMAT_PROBE = 2,
     FORMAT_REPORT = 4
 };
 
@@ -288,6 +288,12 @@ static const char *add_named_stage(plan_t *plan, const char *kind, const char *v
     return dir ? add_stage(plan, verb, name, dir, hash, run, -1, -1, resumable) : NULL;
 }
 
+/* Its files get checksums, which the stages that read them compare. (Shards, stores and checkpoints have their own.) */
+static const char *seal_stage(plan_t *plan, const char *dir) {
+    if (dir) plan->stage[plan->n_stages - 1].sealed = 1;
+    return dir;
+}
+
 static int plan_duplicates(plan_t *plan, hash_t ingest, hash_t *duplicates) {
     const study_census_t *census = &plan->study->census;
     hasher_t *h = hasher_of("duplicates", FORMAT_DUPLICATES);
@@ -299,7 +305,7 @@ static int plan_duplicates(plan_t *plan, hash_t ingest, hash_t *duplicates) {
     hasher_add_i64(h, census->top);
     *duplicates = hasher_finish(h);
     plan->duplicates_dir =
-        add_named_stage(plan, "duplicates", "census", "duplicates", *duplicates, stage_duplicates, 1);
+        seal_stage(plan, add_named_stage(plan, "duplicates", "census", "duplicates", *duplicates, stage_duplicates, 1));
     return plan->duplicates_dir ? 0 : -1;
 }
 
@@ -311,7 +317,7 @@ static int plan_near(plan_t *plan, hash_t duplicates, hash_t *near) {
     hasher_add_i64(h, census->shingle);
     hasher_add_f64(h, census->threshold);
     *near = hasher_finish(h);
-    plan->near_dir = add_named_stage(plan, "near", "census", "near-duplicates", *near, stage_near, 0);
+    plan->near_dir = seal_stage(plan, add_named_stage(plan, "near", "census", "near-duplicates", *near, stage_near, 0));
     return plan->near_dir ? 0 : -1;
 }
 
@@ -346,7 +352,8 @@ static int plan_census(plan_t *plan, hash_t ingest, hash_t controls, hash_t *pro
     int rc = add_sample(h, study);
     *probes = hasher_finish(h);
     TRY(rc);
-    plan->probes_dir = add_stage(plan, "census", "census and probes", NULL, *probes, stage_census, -1, -1, 0);
+    plan->probes_dir =
+        seal_stage(plan, add_stage(plan, "census", "census and probes", NULL, *probes, stage_census, -1, -1, 0));
     return plan->probes_dir ? 0 : -1;
 }
 
@@ -415,7 +422,7 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
     *hash = hasher_finish(h);
     const char *name = m < 0 ? format_text(plan->arena, "probe %s", study->model[i].name)
                              : format_text(plan->arena, "probe %s %s", study->model[i].name, study->memory[m].name);
-    plan->probe_dir[i][m + 1] = add_stage(plan, "probe", name, NULL, *hash, stage_probe, i, m, 0);
+    plan->probe_dir[i][m + 1] = seal_stage(plan, add_stage(plan, "probe", name, NULL, *hash, stage_probe, i, m, 0));
     return plan->probe_dir[i][m + 1] ? 0 : -1;
 }
 

@@ -21,6 +21,7 @@ struct stage {
     hash_t hash;           // of everything that went into it
     int32_t model, memory; // indices into the study, -1 where they mean nothing
     int32_t resumable;     // a half-done folder is of use
+    int32_t sealed;        // its files get checksums (base/seal.h)
     int32_t done;
     int (*run)(const plan_t *plan, stage_t *stage); // collective: 0 done, 1 interrupted with state saved, -1
     double tokens, flop;                            // the work it did, for the rates of the run; 0 until it has run

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/seal.h"
 #include "index/duplicates.h"
 #include "index/near.h"
 #include "index/probes.h"
@@ -42,6 +43,11 @@ static int check_inputs(const plan_t *plan, const stage_t *stage, int rc) {
     }
     mem_free(why);
     return rc;
+}
+
+/* Collective: are the files of an artifact those that were written? */
+static int check_seal(const char *dir) {
+    return par_agree(par_rank() == 0 ? seal_check(dir) : 0);
 }
 
 int stage_tokenizer(const plan_t *plan, stage_t *stage) {
@@ -119,6 +125,7 @@ int stage_near(const plan_t *plan, stage_t *stage) {
     char levels[PATH_BYTES];
     tokens_t *corpus = NULL;
     join(levels, plan->duplicates_dir, "levels");
+    TRY(check_seal(plan->duplicates_dir));
     TRY(open_members(plan, &corpus));
     near_t spec = {.shingle = census->shingle,
                    .threshold = census->threshold,
@@ -263,6 +270,7 @@ int stage_probe(const plan_t *plan, stage_t *stage) {
                      .batch_tokens = study->probe.batch_tokens};
     probe_set_t set;
     model_t *model;
+    TRY(check_seal(plan->probes_dir));
     TRY(par_agree(probes_read(plan->probes_dir, &set)));
     int rc = load_model(plan, stage->model, &model);
     if (rc == 0) {
@@ -311,6 +319,13 @@ static int collect_cells(const plan_t *plan, report_t *report, report_cell_t *ce
     return 0;
 }
 
+/* Everything that the report reads. */
+static int check_seals(const plan_t *plan) {
+    for (int32_t i = 0; i < plan->n_stages; i++)
+        if (plan->stage[i].sealed) TRY(seal_check(plan->stage[i].dir));
+    return 0;
+}
+
 static int write_report(const plan_t *plan, const stage_t *stage) {
     const study_t *study = plan->study;
     char path[PATH_BYTES];
@@ -329,6 +344,7 @@ static int write_report(const plan_t *plan, const stage_t *stage) {
                        .cell = cells,
                        .alpha = study->probe.alpha,
                        .plots_dir = study->run.plots};
+    TRY(check_seals(plan));
     TRY(collect_cells(plan, &report, cells));
     join(path, stage->dir, "config.ini");
     TRY(study_write_config(study, path));
