@@ -209,7 +209,7 @@ static int run_stages(plan_t *plan, const options_t *options, int argc, char **a
     cost_t cost = measure_cost(plan, start);
     if (par_rank() == 0) log_cost(plan, &cost);
     int rc = 0;
-    if (par_rank() == 0 && end == plan->n_stages) {
+    if (par_rank() == 0 && end == plan->n_stages && plan->results_dir) {
         if (ran) rc = write_manifest(plan, &cost, argc, argv);
         if (rc == 0) rc = print_results(plan);
     }
@@ -228,11 +228,21 @@ static int run_planned(plan_t *plan, const options_t *options, int argc, char **
     return is_plan ? par_agree(par_rank() == 0 ? plan_print(plan) : 0) : run_stages(plan, options, argc, argv);
 }
 
+/* Without models a study is one of the corpus: its tokens, and with [census] its duplicates. */
+static int check_verb(const study_t *study, const char *verb) {
+    int asks_corpus = study->census.asked || strcmp(verb, "ingest") == 0 || strcmp(verb, "plan") == 0;
+    if (study->n_models > 0 || asks_corpus) return 0;
+    return err_set("%s: the config has no [model.NAME] section: there is nothing to probe; and no section [census], "
+                   "which is enough for a study of the corpus alone. memprobe ingest makes the tokens of it",
+                   verb);
+}
+
 static int run_study(const options_t *options, int argc, char **argv) {
     study_t study;
     plan_t plan;
     TRY(par_agree(study_load(options->config, options->overrides, options->n_overrides, &study)));
-    int rc = plan_create(&study, &plan);
+    int rc = par_agree(check_verb(&study, options->verb));
+    if (rc == 0) rc = plan_create(&study, &plan);
     if (rc == 0) {
         rc = run_planned(&plan, options, argc, argv);
         plan_free(&plan);

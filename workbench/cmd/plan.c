@@ -460,13 +460,13 @@ static int add_stages(plan_t *plan, int remember) {
             TRY_GOTO(plan_probe(plan, i, m, probes, model[i], m < 0 ? none : store[i][m], &hash), end);
             add_hash(report, hash);
         }
-    plan->results_dir = format_text(plan->arena, "%s/%s", study->run.results, study->run.name);
-    if (!plan->results_dir) rc = -1;
 end:;
     hash_t hash = hasher_finish(report);
-    const char *verb = study->n_models > 0 ? "report" : "census"; // without models that is what it reports
-    if (rc == 0 && !add_stage(plan, verb, "report", plan->results_dir, hash, stage_report, -1, -1, 1)) rc = -1;
-    return rc;
+    if (rc != 0 || (study->n_models == 0 && !study->census.asked)) return rc; // tokens alone make no report
+    const char *verb = study->n_models > 0 ? "report" : "census";             // without models that is what it reports
+    plan->results_dir = format_text(plan->arena, "%s/%s", study->run.results, study->run.name);
+    if (!plan->results_dir) return -1;
+    return add_stage(plan, verb, "report", plan->results_dir, hash, stage_report, -1, -1, 1) ? 0 : -1;
 }
 
 /* Local. Heads and sizes of the inputs, and what can be said of them before anything is read. */

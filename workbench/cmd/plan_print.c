@@ -121,9 +121,11 @@ int plan_print(const plan_t *plan) {
                flop > 0 && !stage->done ? time_text : "-", stage->dir);
         if (!stage->done) total += seconds;
     }
-    printf("corpus: %lld input%s, %s, %s %.3g member tokens; %s %.0f probes\n", (long long)plan->inputs.count,
+    printf("corpus: %lld input%s, %s, %s %.3g member tokens", (long long)plan->inputs.count,
            plan->inputs.count == 1 ? "" : "s", num_print_bytes(bytes, (double)input_bytes),
-           is_exact ? "exactly" : "about", tokens, is_drawn ? "exactly" : "at most", probes);
+           is_exact ? "exactly" : "about", tokens);
+    if (plan->probes_dir) printf("; %s %.0f probes", is_drawn ? "exactly" : "at most", probes);
+    putchar('\n');
     printf(
         "to do: about %s of arithmetic on %d rank%s, at 60 %% of the %.0f GFLOP/s measured on one core (%s kernels)\n",
         num_print_seconds(time_text, total), par_size(), par_size() > 1 ? "s" : "", peak * 1e-9, plan->ops->name);

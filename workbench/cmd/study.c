@@ -344,9 +344,6 @@ static int load_sections(study_t *study) {
 
     const char *const *names;
     study->n_models = ini_named_sections(ini, "model", &names);
-    if (study->n_models == 0 && !study->census.asked)
-        return err_set("the config has no [model.NAME] section: there is nothing to probe; and no section [census], "
-                       "which is enough for a study of the corpus alone");
     if (study->n_models > STUDY_MODELS) return err_set("the config has more than %d models", STUDY_MODELS);
     for (int32_t i = 0; i < study->n_models; i++) TRY(load_model(ini, names[i], &study->model[i]));
 
