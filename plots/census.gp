@@ -1,8 +1,8 @@
-# How many windows occur how often in the corpus: one curve a window length.
+# How many distinct windows occur how often in the corpus, per number of copies: one curve a window length.
 folder = ARG1; data = ARG2; base = ARG3; curves = ARG4 + 0
 load folder."/census_look.gp"
 set logscale y
-set ylabel "distinct windows"
+set ylabel "windows per count"
 set format x "%.0f"
 set format y "10^{%L}"
 stats data using "x" name "x" nooutput
