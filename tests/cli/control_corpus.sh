@@ -46,6 +46,17 @@ if has_mpi; then
     (cd "$(newest census)" && sha256sum -c --quiet "$DIR/one") || die "three ranks draw other probes"
 fi
 
+# Controls of a source that no member has: none fits, which is said with what to do about it.
+sed 's/"tiny"/"elsewhere"/' "$DIR/other.jsonl" >"$DIR/elsewhere.jsonl"
+ranks 1 census --quiet --no-progress --set "corpus.controls=$DIR/elsewhere.jsonl" "$config"
+expect 0 "probes have no control" "or given as [corpus] controls" "add controls of these sources"
+
+# An id that a document and a control share does not say which of them a list means.
+sed 's/"other-/"doc-0-/' "$DIR/other.jsonl" >"$DIR/same_ids.jsonl"
+printf 'doc_id,offset\ndoc-1-1,0\ndoc-0-3,0\n' >"$DIR/list.csv"
+ranks 1 census --quiet --no-progress --set "corpus.controls=$DIR/same_ids.jsonl" --set "probe.sample=file:$DIR/list.csv" "$config"
+expect 1 "list.csv: row 2" "one of the controls have the id \"doc-0-3\""; one_error
+
 run 1 plan --set corpus.held_out=5%; expect 1 "take the place of held-out documents"; one_error
 run 1 plan --set inject.sequences=3; expect 1 "planted sequences bring controls of their own"; one_error
 ranks 1 plan --set "corpus.controls=$DIR/nothing*.jsonl" "$config"; expect 1 "[corpus] controls"; one_error

@@ -330,6 +330,13 @@ static void lists_of_tokens(void **state) {
     assert_int_not_equal(set.probe[2].sequence_id, set.probe[3].sequence_id);
     probes_free(&set);
 
+    spec = list_of("list.csv", "tokens\n5 5 5 5\n2 3 4 5\n30 31 32 33\n5 5 5 5\n"); // equal rows are one sequence
+    sample(&spec, &set);
+    check_place(&set.probe[3], "file/3", 0, 5, 0);
+    assert_int_equal(set.probe[3].sequence_id, set.probe[0].sequence_id);
+    assert_int_not_equal(set.probe[3].sequence_id, set.probe[2].sequence_id);
+    probes_free(&set);
+
     spec = list_of("list.csv", "suffix,context\n4 5,2 3\n");
     sample(&spec, &set);
     check_place(&set.probe[0], "a", 1, 2, 1);

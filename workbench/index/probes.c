@@ -34,11 +34,14 @@ static int document_of(rows_t *rows, const pick_t *pick, tokens_t *corpus, token
         *document = tokens_document(corpus, tokens_document_at(corpus, first));
         return 0;
     }
-    char name[32];
+    char name[32], family[32];
     snprintf(name, sizeof name, "file/%lld", (long long)pick->row);
-    const char *id = arena_strdup(rows->arena, name);
-    *document = (token_document_t){.first = -1, .id = id, .source = "file", .family = id};
-    return id ? 0 : -1;
+    snprintf(family, sizeof family, "file/%lld", (long long)pick->same); // equal rows succeed and fail together
+    *document = (token_document_t){.first = -1,
+                                   .id = arena_strdup(rows->arena, name),
+                                   .source = "file",
+                                   .family = arena_strdup(rows->arena, family)};
+    return document->id && document->family ? 0 : -1;
 }
 
 static int set_rows(rows_t *rows, int64_t length, const picks_t *picks, tokens_t *corpus, int32_t is_member) {
@@ -194,8 +197,9 @@ static int draw(const samples_t *s, drawn_t *d, census_t *census) {
     log_info("%lld probes, %lld controls of %lld tokens", (long long)d->member.n, (long long)d->control.n,
              (long long)d->length);
     if (short_of > 0)
-        log_warn("%lld of %lld probes have no control: what is held out holds no more windows of their sources; raise "
-                 "[corpus] held_out",
+        log_warn("%lld of %lld probes have no control: what is held out, or given as [corpus] controls, holds no more "
+                 "windows of their sources that are in no member document; raise held_out, or add controls of these "
+                 "sources",
                  (long long)short_of, (long long)d->member.n);
     return 0;
 }

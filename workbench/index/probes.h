@@ -11,8 +11,8 @@
  * "file" protocol: the windows of a list, in its order: a CSV table with doc_id and offset (and length, if it likes),
  * or with token ids as token_rows.h reads them, or NumPy arrays. Of longer ones the last `length` tokens are taken.
  * What occurs in the members is a member, whatever document it was listed from. If there are others, they are the
- * controls: bucket by bucket of the members in turn, doc_id file/ROW where no document holds them; else controls are
- * drawn.
+ * controls: bucket by bucket of the members in turn, doc_id file/ROW where no document holds them (equal rows then
+ * share a sequence_id); else controls are drawn.
  *
  * Controls: for every member a window of the same source from the control corpus (as far as there are any), with the
  * member's bucket, is_member 0 and duplicates 0; a control whose window occurs in the member corpus is not taken.

@@ -28,6 +28,7 @@ typedef struct {
     hash_t *fingerprint;  // (n)
     int64_t *occurrences; // (n)
     int64_t *documents, *first;
+    int64_t *same; // (n) the first row with the same window
 } list_t;
 
 static void list_free(list_t *list) {
@@ -38,6 +39,7 @@ static void list_free(list_t *list) {
     mem_free(list->occurrences);
     mem_free(list->documents);
     mem_free(list->first);
+    mem_free(list->same);
 }
 
 /* --- rows of tokens ----------------------------------------------------------------------------------------------- */
@@ -188,7 +190,12 @@ static int locate_all(const sample_t *spec, tokens_t *members, tokens_t *control
         key.hash = hash_text(key.id);
         int64_t k = (const wanted_t *)bsearch(&key, wanted, (size_t)n, sizeof *wanted, by_hash) - wanted;
         p->in_members = p->in_controls = -1;
-        rc = locate(list, i, members, spec->length, document[0][k], count[0][k], &p->in_members);
+        if (count[0][k] > 0 && count[1][k] > 0)
+            rc = err_set(
+                "row %lld: a document of the corpus and one of the controls have the id \"%s\": give the tokens "
+                "of the probe instead",
+                (long long)i + 1, key.id);
+        if (rc == 0) rc = locate(list, i, members, spec->length, document[0][k], count[0][k], &p->in_members);
         if (rc == 0 && p->in_members < 0)
             rc = locate(list, i, controls, spec->length, document[1][k], count[1][k], &p->in_controls);
         if (rc == 0 && p->in_members < 0 && p->in_controls < 0)
@@ -228,22 +235,49 @@ static int fetch_places(const sample_t *spec, tokens_t *members, tokens_t *contr
 
 /* --- members and others ------------------------------------------------------------------------------------------- */
 
+typedef struct {
+    hash_t fingerprint;
+    int64_t row;
+} known_row_t;
+
+static int by_window(const void *a, const void *b) {
+    const known_row_t *x = a, *y = b;
+    int order = hash_compare(x->fingerprint, y->fingerprint);
+    return order != 0 ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+/* same[i]: the first of the rows with the window of row i. */
+static int find_equal_rows(const list_t *list, int64_t *same) {
+    known_row_t *known = mem_new(list->n, sizeof *known, "probes");
+    if (!known) return -1;
+    for (int64_t i = 0; i < list->n; i++) known[i] = (known_row_t){list->fingerprint[i], i};
+    qsort(known, (size_t)list->n, sizeof *known, by_window);
+    for (int64_t i = 0; i < list->n; i++) {
+        int equal = i > 0 && hash_compare(known[i - 1].fingerprint, known[i].fingerprint) == 0;
+        same[known[i].row] = equal ? same[known[i - 1].row] : known[i].row;
+    }
+    mem_free(known);
+    return 0;
+}
+
 /* Collective. */
 static int count_rows(const sample_t *spec, tokens_t *members, list_t *list) {
     list->fingerprint = mem_new(list->n, sizeof *list->fingerprint, "counts of probes");
     list->occurrences = mem_new(list->n, sizeof *list->occurrences, "counts of probes");
     list->documents = mem_new(list->n, sizeof *list->documents, "counts of probes");
     list->first = mem_new(list->n, sizeof *list->first, "counts of probes");
-    TRY(par_agree(list->fingerprint && list->occurrences && list->documents && list->first ? 0 : -1));
+    list->same = mem_new(list->n, sizeof *list->same, "counts of probes");
+    TRY(par_agree(list->fingerprint && list->occurrences && list->documents && list->first && list->same ? 0 : -1));
     for (int64_t i = 0; i < list->n; i++)
         list->fingerprint[i] = windows_fingerprint(spec->length, list->tokens + i * spec->length);
+    TRY(par_agree(find_equal_rows(list, list->same)));
     return recount_located(members, spec->length, list->fingerprint, list->tokens, list->n, list->occurrences,
                            list->documents, list->first);
 }
 
 static pick_t make_pick(const list_t *list, int64_t i) {
     const place_t *p = list->place ? &list->place[i] : NULL;
-    pick_t pick = {.place = i, .row = i, .pair = -1};
+    pick_t pick = {.place = i, .row = i, .same = list->same[i], .pair = -1};
     pick.candidate.window.fingerprint = list->fingerprint[i];
     if (list->occurrences[i] == 0) {
         pick.candidate.window.first = p ? p->in_controls : -1;

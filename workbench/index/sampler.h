@@ -13,6 +13,7 @@ typedef struct {
     candidate_t candidate;
     int64_t place;                 // members: the how-manieth of its bucket, or of the sample, from 0
     int64_t row;                   // of the probe set
+    int64_t same;                  // rows of a list: the first row with the same window
     int64_t bits;                  // description length, in 64ths of a bit
     int64_t pair;                  // controls: the member it stands for, -1: none
     int64_t source;                // index of its source among the sampler's
