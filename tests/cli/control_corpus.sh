@@ -53,9 +53,9 @@ expect 0 "probes have no control" "or given as [corpus] controls" "add controls 
 
 # An id that a document and a control share does not say which of them a list means.
 sed 's/"other-/"doc-0-/' "$DIR/other.jsonl" >"$DIR/same_ids.jsonl"
-printf 'doc_id,offset\ndoc-1-1,0\ndoc-0-3,0\n' >"$DIR/list.csv"
+printf 'doc_id,offset\ndoc-1-1,0\ndoc-0-5,0\n' >"$DIR/list.csv"
 ranks 1 census --quiet --no-progress --set "corpus.controls=$DIR/same_ids.jsonl" --set "probe.sample=file:$DIR/list.csv" "$config"
-expect 1 "list.csv: row 2" "one of the controls have the id \"doc-0-3\""; one_error
+expect 1 "list.csv: row 2" "one of the controls have the id \"doc-0-5\""; one_error
 
 run 1 plan --set corpus.held_out=5%; expect 1 "take the place of held-out documents"; one_error
 run 1 plan --set inject.sequences=3; expect 1 "planted sequences bring controls of their own"; one_error
