@@ -175,6 +175,7 @@ static void matched_controls_are_as_easy(void **state) {
                      few.probe[i].offset == many.probe[k].offset && few.probe[i].bucket == many.probe[k].bucket;
         assert_int_equal(found, 1);
     }
+    probes_free(&few);
     /* Nobody is left without one while there are any. */
     matching_t all = sample(MATCH_COMPRESSIBILITY, 300, &few);
     assert_int_equal(all.pairs, few.n / 2);
