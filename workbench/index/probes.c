@@ -189,6 +189,7 @@ static int draw(const samples_t *s, drawn_t *d, census_t *census) {
     picks_measure(s->price, spec.length, &d->member);
     picks_measure(s->price, spec.length, &d->control);
     if (d->control.n == 0) {
+        picks_free(&d->control);
         TRY(sample_controls(&spec, s->members, s->controls, s->price, &d->member, &d->control, &short_of));
         for (int64_t i = 0; i < d->control.n; i++) d->control.pick[i].row = d->member.n + i;
     }
