@@ -121,6 +121,35 @@ if has_mpi; then
     done
 fi
 
+# Windows of several lengths are samples of their own: one at a time, by its context, under the numbers of the folder.
+mkdir -p "$DIR/each"
+cat >"$DIR/each/probes.csv" <<'END'
+probe_id,sequence_id,doc_id,source,offset,length,duplicates,documents,bucket,is_member
+0,0,a,x,0,4,2,2,4,1
+1,1,a,x,4,4,1,1,0,1
+2,2,a,x,0,6,2,2,4,1
+3,3,a,x,3,6,1,1,0,1
+4,4,b,x,0,6,2,2,4,1
+5,5,c,x,0,6,0,0,0,0
+END
+for id in 1 2 3 4  5 6 7 8  1 2 3 4 5 6  4 5 6 19 8 9  1 2 3 4 5 6  20 29 23 22 28 24; do
+    printf "\\x$(printf %02x "$id")\\0\\0\\0"
+done >"$DIR/each/probes.tokens"
+ranks 1 audit --suffix 2 --context 4 --near 6 --split 2 --list "$DIR/list.csv" --clusters "$DIR/clusters.csv" "$DIR/each"
+expect 0 "4 probes, 3 of them distinct, in 3 clusters"
+for row in '2,equal_probes,"one of 2, the first is 2"' "4,split_near,as probe 2" \
+    "2,overlapping_in_document,shares tokens of its document with 3" \
+    "3,overlapping_in_document,shares tokens of its document with 2"; do
+    grep -qxF -e "$row" "$DIR/list.csv" || die "the list lacks $row: $(cat "$DIR/list.csv")"
+done
+printf 'probe_id,equal_to,cluster\n2,2,0\n3,3,1\n4,2,0\n5,5,2\n' | cmp -s - "$DIR/clusters.csv" || die "other clusters"
+ranks 1 audit --suffix 2 --context 2 "$DIR/each"; expect 0 "2 probes, 2 of them distinct, in 2 clusters"
+ranks 1 audit --suffix 2 "$DIR/each"; expect 1 "choose one by --context: 2, 4"; one_error
+ranks 1 audit --suffix 2 --context 3 "$DIR/each"; expect 1 "choose one by --context: 2, 4"; one_error
+ranks 1 audit --suffix 4 "$DIR/each"; expect 1 "choose one by --context: 2"; one_error
+ranks 1 audit --suffix 6 --context 1 "$DIR/each"; expect 1 "a suffix of 6 tokens leaves none"; one_error
+ranks 1 audit "$DIR/each"; expect 1 "give --suffix N"; one_error
+
 for misuse in "audit" "audit a b c" "audit --suffix 0 x" "audit --nonsense x" "audit x --split"; do
     # shellcheck disable=SC2086  # words are meant to be split
     ranks 1 $misuse

@@ -21,7 +21,7 @@ typedef struct {
 static void make_rows(made_t *m, uint64_t seed, int64_t n, int32_t alphabet) {
     uint64_t draw = 0;
     int64_t at = 0;
-    m->set = (audit_set_t){n, m->row, m->token};
+    m->set = (audit_set_t){n, m->row, m->token, 0};
     for (int64_t i = 0; i < n; i++) {
         int64_t length = 4 + rng_below(seed, RNG_TEST, draw++, LONGEST - 3);
         for (int64_t k = 0; k < length; k++) m->token[at + k] = (int32_t)rng_below(seed, RNG_TEST, draw++, alphabet);
@@ -94,7 +94,7 @@ static int has_line(const audit_t *a, const char *check) {
 
 static int is_flagged(const audit_t *a, int64_t row, const char *check) {
     int found = 0;
-    for (int64_t i = 0; i < a->n_flags; i++) found += a->flag[i].row == row && strcmp(a->flag[i].check, check) == 0;
+    for (int64_t i = 0; i < a->n_flags; i++) found += a->flag[i].id == row && strcmp(a->flag[i].check, check) == 0;
     assert_true(found <= 1);
     return found;
 }
@@ -161,7 +161,7 @@ static void test_lines(void **state) {
     };
     audit_row_t row[6];
     for (int64_t i = 0; i < 6; i++) row[i] = (audit_row_t){8 * i, 4, 4, i == 5 ? 0 : 1, NULL, 0};
-    audit_set_t set = {6, row, token};
+    audit_set_t set = {6, row, token, 0};
     audit_spec_t spec = {.near = 5, .split = 1, .end = 14};
     audit_t a;
     check_ok(audit_make(&set, &spec, &a));
@@ -208,7 +208,7 @@ static void test_rules_join_nothing(void **state) {
     };
     audit_row_t row[5];
     for (int64_t i = 0; i < 5; i++) row[i] = (audit_row_t){8 * i, 4, 4, -1, NULL, 0};
-    audit_set_t set = {5, row, token};
+    audit_set_t set = {5, row, token, 0};
     audit_spec_t spec = {.near = 6, .end = -1};
     audit_t a;
     check_ok(audit_make(&set, &spec, &a));
@@ -225,7 +225,7 @@ static void test_overlaps(void **state) {
     audit_row_t row[6];
     for (int32_t i = 0; i < 48; i++) token[i] = i;
     for (int64_t i = 0; i < 6; i++) row[i] = (audit_row_t){8 * i, 4, 4, 1, id[i], offset[i]};
-    audit_set_t set = {6, row, token};
+    audit_set_t set = {6, row, token, 0};
     audit_spec_t spec = {.near = 8, .end = -1};
     audit_t a;
     check_ok(audit_make(&set, &spec, &a));
@@ -302,7 +302,7 @@ static void test_corpus(void **state) {
     static const int32_t token[] = {1, 2, 3, 4, 7, 8, 9, 10, 2, 3, 4, 5, 8, 9, 10, 7, 3, 3, 3, 4, 8, 9, 10, 11};
     audit_row_t row[6];
     for (int64_t i = 0; i < 6; i++) row[i] = (audit_row_t){4 * i, 2, 2, i < 3 || i == 5, NULL, 0};
-    audit_set_t set = {6, row, token};
+    audit_set_t set = {6, row, token, 0};
     audit_spec_t spec = {.near = 4, .end = -1};
     audit_t a;
     check_ok(audit_make(&set, &spec, &a));

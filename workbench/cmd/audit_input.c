@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "index/probes.h"
 #include "index/token_rows.h"
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -18,7 +19,7 @@ typedef struct {
 static int make_rows(audit_probes_t *p, int64_t n, const int32_t *token) {
     hidden_t *h = p->hidden;
     h->row = mem_new(n, sizeof *h->row, "probes");
-    p->set = (audit_set_t){n, h->row, token};
+    p->set = (audit_set_t){.n = n, .row = h->row, .token = token};
     return h->row ? 0 : -1;
 }
 
@@ -33,16 +34,41 @@ static int set_row(audit_probes_t *p, int64_t i, int64_t first, int64_t length, 
     return 0;
 }
 
+/* Says which contexts there are, as far as a line holds them. */
+static int refuse_lengths(const probe_set_t *set, int64_t suffix) {
+    enum { NUMBER = 24 }; // bytes, with what parts it from the one before
+    char list[240] = "";
+    int64_t last = suffix;
+    for (int64_t i = 0, at = 0; i < set->n && at + NUMBER < (int64_t)sizeof list; i++) {
+        if (set->probe[i].length <= last) continue;
+        at += snprintf(list + at, sizeof list - (size_t)at, "%s%lld", at > 0 ? ", " : "",
+                       (long long)(set->probe[i].length - suffix));
+        last = set->probe[i].length;
+    }
+    return err_set("windows of several lengths, a sample for each context: choose one by --context: %s", list);
+}
+
+/* The probes to look at. Windows of different lengths are not compared: one often stands in another. */
+static int choose_range(const audit_input_t *input, const probe_set_t *set, probe_range_t *range) {
+    *range = (probe_range_t){0, set->n};
+    if (set->probe[0].length == set->length || input->suffix == 0 || input->suffix >= set->length) return 0;
+    *range = probes_at(set, input->context + input->suffix);
+    return input->context > 0 && range->n > 0 ? 0 : refuse_lengths(set, input->suffix);
+}
+
 static int read_folder(const audit_input_t *input, audit_probes_t *p) {
     hidden_t *h = p->hidden;
+    probe_range_t range;
     TRY(probes_read(input->path[0], &h->folder));
-    const probe_set_t *set = &h->folder;
-    TRY(make_rows(p, set->n, set->probe[0].tokens)); // of all probes, one after the other
-    for (int64_t i = 0, first = 0; i < set->n; first += set->probe[i++].length) {
-        TRY(set_row(p, i, first, set->probe[i].length, input->suffix));
-        h->row[i].is_member = set->probe[i].is_member;
-        h->row[i].doc_id = set->probe[i].doc_id;
-        h->row[i].offset = set->probe[i].offset;
+    TRY(choose_range(input, &h->folder, &range));
+    const probe_t *probe = h->folder.probe + range.first;
+    TRY(make_rows(p, range.n, probe->tokens)); // of all probes, one after the other
+    p->set.first_id = range.first;
+    for (int64_t i = 0, first = 0; i < range.n; first += probe[i++].length) {
+        TRY(set_row(p, i, first, probe[i].length, input->suffix));
+        h->row[i].is_member = probe[i].is_member;
+        h->row[i].doc_id = probe[i].doc_id;
+        h->row[i].offset = probe[i].offset;
     }
     return 0;
 }

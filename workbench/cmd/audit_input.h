@@ -10,7 +10,8 @@ typedef struct {
     int paths;
     const char *column; // of a CSV table: whole rows
     int64_t suffix;     // tokens of the suffix, 0: not given
-    int64_t context;    // the last so many tokens of each context, 0: all
+    int64_t context;    // the last so many tokens of each context, 0: all. In a folder with windows of several lengths
+                        // it chooses those drawn for that context
 } audit_input_t;
 
 typedef struct {

@@ -43,7 +43,8 @@ static const char help[] =
     "  member_not_in_corpus, control_in_corpus\n"
     "\n"
     "  --suffix N        tokens of the suffix: the last ones of a row (not needed where the files say it)\n"
-    "  --context N       look at the last N tokens of every context only, as a probe with that much context does\n"
+    "  --context N       look at the last N tokens of every context only, as a probe with that much context does;\n"
+    "                    of a study with [probe] windows = each: at the windows drawn for context N (needed there)\n"
     "  --near N          tokens of a shared run (half of the suffix, at least 8)\n"
     "  --split N         the last N rows are a test set: look for them in the others\n"
     "  --corpus DIR      folder of token shards with an index (memprobe index), or CACHE/ingest-... of a study\n"
@@ -54,7 +55,7 @@ static const char help[] =
     "  --clusters FILE   write probe_id,equal_to,cluster: its first equal row, and its cluster\n"
     "  --help            this text\n"
     "\n"
-    "Rows are numbered from 0. Runs under mpirun as well.\n";
+    "Rows are numbered from 0, as in the whole folder or file. Runs under mpirun as well.\n";
 
 typedef struct {
     audit_input_t input;
@@ -97,7 +98,7 @@ static int write_list(const char *path, const audit_t *a) {
     for (int64_t i = 0; i < a->n_flags; i++) {
         const audit_flag_t *f = &a->flag[i];
         snprintf(detail, sizeof detail, f->format, (long long)f->a, (long long)f->b);
-        csv_i64(out, f->row);
+        csv_i64(out, f->id);
         csv_text(out, f->check);
         csv_text(out, detail);
         csv_end(out);
@@ -111,8 +112,8 @@ static int write_clusters(const char *path, const audit_t *a) {
     int rc = number ? csv_open(path, "probe_id,equal_to,cluster", &out) : -1;
     for (int64_t i = 0; i < a->n && rc == 0; i++) {
         if (a->cluster[i] == i) number[i] = next++; // the lowest row of a cluster comes first
-        csv_i64(out, i);
-        csv_i64(out, a->same[i]);
+        csv_i64(out, a->first_id + i);
+        csv_i64(out, a->first_id + a->same[i]);
         csv_i64(out, number[a->cluster[i]]);
         csv_end(out);
     }

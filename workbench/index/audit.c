@@ -17,7 +17,7 @@ int audit_add_line(audit_t *a, const char *check, int64_t value, int64_t probes,
 
 int audit_add_flag(audit_t *a, int64_t row, const char *check, const char *format, int64_t x, int64_t y) {
     TRY(mem_grow(&a->flag, &a->flag_room, a->n_flags + 1, sizeof *a->flag, "audit of probes"));
-    a->flag[a->n_flags++] = (audit_flag_t){row, check, format, x, y};
+    a->flag[a->n_flags++] = (audit_flag_t){a->first_id + row, check, format, x, y};
     return 0;
 }
 
@@ -40,7 +40,7 @@ static int check_groups(audit_t *a, const char *check, int64_t value, const int6
         probes++;
         groups += g == i;
         largest = size[g] > largest ? size[g] : largest;
-        rc = audit_add_flag(a, i, check, "one of %lld, the first is %lld", size[g], g);
+        rc = audit_add_flag(a, i, check, "one of %lld, the first is %lld", size[g], a->first_id + g);
     }
     mem_free(size);
     return rc == 0 ? audit_add_line(a, check, value, probes, a->n, groups, largest) : -1;
@@ -118,7 +118,7 @@ static int check_leak(audit_t *a, int64_t split, const char *check, const int64_
     for (int64_t i = a->n - split; i < a->n; i++) {
         if (group[i] >= a->n - split) continue;
         probes++;
-        TRY(audit_add_flag(a, i, check, "as probe %lld", group[i], 0));
+        TRY(audit_add_flag(a, i, check, "as probe %lld", a->first_id + group[i], 0));
     }
     return audit_add_line(a, check, split, probes, split, AUDIT_NONE, AUDIT_NONE);
 }
@@ -169,8 +169,8 @@ static int check_overlaps(const audit_set_t *set, audit_t *a) {
     for (int64_t i = 0; i < set->n && rc == 0; i++) {
         if (other[i] == 0) continue;
         probes++;
-        rc =
-            audit_add_flag(a, i, "overlapping_in_document", "shares tokens of its document with %lld", other[i] - 1, 0);
+        rc = audit_add_flag(a, i, "overlapping_in_document", "shares tokens of its document with %lld",
+                            a->first_id + other[i] - 1, 0);
     }
     mem_free(place);
     mem_free(other);
@@ -267,6 +267,7 @@ static int check_each(const audit_set_t *set, const audit_spec_t *spec, audit_t 
 static int make(const audit_set_t *set, const audit_spec_t *spec, audit_t *a) {
     int64_t **group[] = {&a->same, &a->same_context, &a->same_suffix, &a->cluster};
     a->n = set->n;
+    a->first_id = set->first_id;
     for (int k = 0; k < 4; k++)
         if (!(*group[k] = mem_new(a->n, sizeof **group[k], "audit of probes"))) return -1;
     TRY(audit_group_equal(set, AUDIT_WHOLE, a->same));

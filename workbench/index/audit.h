@@ -27,6 +27,7 @@ typedef struct {
     int64_t n;
     const audit_row_t *row;
     const int32_t *token;
+    int64_t first_id; // the number that flags give row 0; not 0 where this is part of a set
 } audit_set_t;
 
 typedef struct {
@@ -46,9 +47,9 @@ typedef struct {
 } audit_line_t;
 
 typedef struct {
-    int64_t row;
+    int64_t id; // of the row: first_id and its index
     const char *check;
-    const char *format; // of a and b, both long long
+    const char *format; // of a and b, both long long; rows in them are ids as well
     int64_t a, b;
 } audit_flag_t;
 
@@ -56,7 +57,7 @@ typedef struct {
     int64_t n_lines, n_flags;
     audit_line_t *line;
     audit_flag_t *flag; // by check, then row
-    int64_t n;
+    int64_t n, first_id;
     int64_t *same, *same_context, *same_suffix, *cluster; // (n) the lowest row that is equal, or in the cluster
     int64_t line_room, flag_room;
 } audit_t;
