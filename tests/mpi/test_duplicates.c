@@ -2,6 +2,7 @@
  * was begun with: its files must be those of windows sorted by their tokens. */
 #include "../unit/duplicates_check.h"
 #include "base/log.h"
+#include "index/duplicates_private.h"
 #include "par/par.h"
 #include "ranks_check.h"
 
@@ -63,11 +64,11 @@ static void check(duplicates_t *spec, const char *name) {
 
 /* A folder without what its finished lengths need is refused: their levels would be taken for zeros. */
 static void check_missing_levels(duplicates_t *spec) {
-    char path[PATH], name[2 * PATH];
+    char path[PATH];
     must(par_agree(par_rank() == 0 ? dir_make(in_folder(path, "census")) : 0));
     if (par_rank() == 0) {
-        snprintf(name, sizeof name, "%s/length-%lld.csv", path, (long long)spec->length[0]);
-        must(file_write(name, "row", 3));
+        length_t finished = {.spec = spec, .dir = path, .length = spec->length[0]};
+        must(dup_finished_write(&finished));
     }
     par_barrier();
     int refused = run(spec, in_folder(path, "census")) == -1;

@@ -184,12 +184,85 @@ static void interrupted(void **state) {
     tokens_close(tokens);
 }
 
+/* Changes a bit of a file that an interrupted census left; a second time: back. at < 0: in a digit of the first count
+ * of a bucket. 0: there is no such file or count. */
+static int damage(const char *path, int64_t at) {
+    static char data[1 << 16];
+    FILE *f = fopen(path, "r+b");
+    if (!f) return 0;
+    size_t n = fread(data, 1, sizeof data - 1, f);
+    data[n] = '\0';
+    const char *digit = at < 0 ? strstr(data, "\nbucket,") : data + at;
+    for (int comma = 0; at < 0 && digit && comma < 3; comma++) digit = strchr(digit, ',') + 1;
+    if (digit) {
+        assert_true(fseek(f, digit - data, SEEK_SET) == 0);
+        assert_true(fputc(*digit ^ 1, f) != EOF);
+    }
+    assert_true(fclose(f) == 0);
+    return digit != NULL;
+}
+
+static void check_damage(const duplicates_t *spec, tokens_t *tokens, const char *name, int64_t at, int *times) {
+    const char *path = scratch_in("damaged", name);
+    if (!damage(path, at)) return;
+    check_fails(duplicates_run(spec, tokens, tokenizer(), scratch("damaged")), name);
+    assert_non_null(strstr(err_text(), "remove its folder"));
+    assert_true(damage(path, at));
+    ++*times;
+}
+
+/* What an interrupted census left is changed before it goes on: it says so, and goes on when all is as it was. */
+static void damaged(void **state) {
+    (void)state;
+    static const char *const notes[] = {"length-3.csv", "length-6.csv", "length-40.csv", "length-3.round-0.csv",
+                                        "length-6.round-1.csv"};
+    static const char *const levels[] = {"length-3.levels", "length-6.levels", "length-40.levels"};
+    int times[8] = {0}, more = 1;
+    tokens_t *tokens;
+    corpus_begin(300, 0);
+    corpus_add_random(&corpus, 78, 60, 150, 3, "d");
+    for (int64_t i = 0; i < corpus.count; i++) corpus.token[i] += 1;
+    for (int64_t d = 0; d < corpus.documents; d++) corpus.token[corpus.first[d] + corpus.length[d]] = 0;
+    check_ok(corpus_write(&corpus, scratch("whole"), 2));
+    check_ok(tokens_open(scratch("whole"), &tokens));
+    duplicates_t spec = {.n = 3, .length = (int64_t[]){3, 6, 40}, .overlapping = 1, .top = 10, .memory = 300000};
+    plain_duplicates(&corpus, &spec, &expected);
+    int64_t long_one = 0;
+    while (corpus.length[long_one] < 40) long_one++;
+    for (int64_t calls = 0; more; calls++) {
+        const char *dir = scratch("damaged");
+        check_ok(dir_make(dir));
+        pid_t child = fork();
+        if (child == 0) {
+            die_at_sync = calls;
+            _exit(duplicates_run(&spec, tokens, tokenizer(), dir) == 0 ? 0 : 1);
+        }
+        int status, finished = 0;
+        waitpid(child, &status, 0);
+        more = !WIFEXITED(status) || WEXITSTATUS(status) == 9;
+        while (finished < 3 && file_exists(scratch_in("damaged", notes[finished]))) finished++;
+        int unnamed = !file_exists(scratch_in("damaged", "levels")); // else all is done
+        for (int i = 0; unnamed && i < 5; i++)
+            if (i < 3 || finished == i - 3) check_damage(&spec, tokens, notes[i], -1, &times[i]);
+        if (unnamed && finished > 0)
+            check_damage(&spec, tokens, levels[finished - 1], corpus.first[long_one], &times[4 + finished]);
+        check_ok(duplicates_run(&spec, tokens, tokenizer(), dir));
+        const char *what = plain_differs(&corpus, &expected, dir);
+        if (what) fail_msg("%s differs after an end at sync %lld", what, (long long)calls);
+        check_ok(dir_remove(dir));
+    }
+    for (int i = 0; i < 8; i++)
+        if (times[i] == 0) fail_msg("kind %d of file was never damaged", i);
+    tokens_close(tokens);
+}
+
 int main(int argc, char **argv) {
     if (par_init(&argc, &argv) != 0) return 1;
     log_init(LOG_WARN, 1, 0);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_corpora), cmocka_unit_test(long_documents), cmocka_unit_test(empty_and_short_documents),
         cmocka_unit_test(text_is_utf8),   cmocka_unit_test(bad_lengths),    cmocka_unit_test(interrupted),
+        cmocka_unit_test(damaged),
     };
     int rc = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
     par_finalize();

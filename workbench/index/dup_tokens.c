@@ -1,6 +1,7 @@
 /* What the levels of a length say: which windows of the next one are candidates, and which bucket each token belongs
  * to. Both go through the documents of this rank in pieces, in memory that does not grow with a document. */
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "index/duplicates_private.h"
 #include "index/windows.h"
@@ -48,6 +49,7 @@ typedef struct {
     int64_t *position;                 // (slots): length + 1, since a stale head goes only when its token is asked for
     uint8_t *level;                    // (slots)
     int64_t tokens[CENSUS_BUCKETS];
+    uint64_t check; // hashes of all pieces, summed: the same in any order, and so with any number of ranks
 } cover_t;
 
 static void cover_push(cover_t *c, int64_t position, uint8_t level) {
@@ -71,6 +73,7 @@ static int cover_document(const length_t *length, int64_t document, uint8_t *lev
         int64_t n = windows - piece < PIECE ? windows - piece : PIECE;
         TRY(par_go_on());
         TRY(levels_read(length->levels, d.first + piece, n, level));
+        c->check += hash_bytes(level, (size_t)n, (uint64_t)(d.first + piece)).lo;
         for (int64_t i = 0; i < n; i++) {
             cover_push(c, piece + i, level[i]);
             cover_token(c, piece + i);
@@ -78,6 +81,13 @@ static int cover_document(const length_t *length, int64_t document, uint8_t *lev
     }
     for (int64_t i = windows; windows > 0 && i < d.length; i++) cover_token(c, i);
     return 0;
+}
+
+/* Collective: the sum of all ranks, without its highest bit. In halves, which do not run over. */
+static int64_t sum_checks(uint64_t check) {
+    int64_t half[2] = {(int64_t)(check & UINT32_MAX), (int64_t)(check >> 32)};
+    par_sum_i64(half, 2);
+    return (int64_t)(((uint64_t)half[0] + ((uint64_t)half[1] << 32)) & INT64_MAX);
 }
 
 int dup_tokens(length_t *length) {
@@ -95,6 +105,7 @@ int dup_tokens(length_t *length) {
     for (int64_t d = first; rc == 0 && d < last; d++) rc = cover_document(length, d, level, c);
     rc = par_agree(rc);
     if (rc == 0) par_sum_i64(c->tokens, CENSUS_BUCKETS);
+    if (rc == 0) length->levels_check = sum_checks(c->check);
     for (int32_t b = 0; rc == 0 && par_rank() == 0 && b < CENSUS_BUCKETS; b++)
         length->histogram.tokens[b] = c->tokens[b];
     if (c) {

@@ -110,23 +110,38 @@ static length_t length_of(const duplicates_t *spec, tokens_t *corpus, const char
                       .shorter = i > 0 ? spec->length[i - 1] : 0};
 }
 
-/* Collective. Lengths before *first are finished, and the levels of the one before it are open. */
-static int resume(const duplicates_t *spec, tokens_t *corpus, const char *dir, int64_t *first, levels_t *filter) {
-    length_t length;
-    *first = 0;
-    while (par_rank() == 0 && *first < spec->n) {
-        length = length_of(spec, corpus, dir, *first);
+/* Rank 0: how many lengths are finished, with whole files; *levels_check: of the last of them. */
+static int find_finished(const duplicates_t *spec, tokens_t *corpus, const char *dir, int64_t *n,
+                         int64_t *levels_check) {
+    int rc = 0;
+    for (*n = 0; rc == 0 && *n < spec->n; ++*n) {
+        length_t length = length_of(spec, corpus, dir, *n);
         if (!dup_is_finished(&length)) break;
-        ++*first;
+        rc = dup_finished_read(&length); // its top keeps none
+        *levels_check = length.levels_check;
     }
+    return rc;
+}
+
+/* Collective. Lengths before *first are finished, and the levels of the one before it are open and what they were. */
+static int resume(const duplicates_t *spec, tokens_t *corpus, const char *dir, int64_t *first, levels_t *filter) {
+    int64_t check = 0;
+    *first = 0;
+    TRY(par_agree(par_rank() == 0 ? find_finished(spec, corpus, dir, first, &check) : 0));
     par_broadcast(first, sizeof *first, 0);
-    if (*first == 0 || *first == spec->n) return 0;
-    length = length_of(spec, corpus, dir, *first - 1);
+    if (*first == 0) return 0;
+    length_t length = length_of(spec, corpus, dir, *first - 1);
     char *path = dup_path(&length, "levels");
     int rc = par_agree(path ? 0 : -1);
     if (rc == 0) rc = levels_open(path, tokens_count(corpus), 0, filter);
+    length.levels = filter;
+    if (rc == 0) rc = dup_tokens(&length);
+    if (rc == 0 && par_rank() == 0 && length.levels_check != check)
+        rc = err_set("%s: not what it was when its length was finished: the file is damaged; remove its folder and run "
+                     "again",
+                     path);
     mem_free(path);
-    return rc;
+    return par_agree(rc);
 }
 
 static int count_lengths(const duplicates_t *spec, tokens_t *corpus, const char *dir) {

@@ -39,7 +39,8 @@
  *
  * One length takes as many rounds as the memory setting demands, one more pass over the corpus than rounds. A finished
  * round and a finished length leave a small file in the folder, so that an interrupted census goes on from there, with
- * any number of ranks. Nothing that is written depends on ranks or rounds. */
+ * any number of ranks. A small file, or the levels of a finished length, that changed in between is an error.
+ * Nothing that is written depends on ranks or rounds. */
 #ifndef MEMPROBE_DUPLICATES_H
 #define MEMPROBE_DUPLICATES_H
 #include "text/tokens.h"

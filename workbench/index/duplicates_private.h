@@ -53,10 +53,11 @@ typedef struct {
     const levels_t *levels; // of this length
     histogram_t histogram;  // what is known so far: on rank 0 of all ranks, else nothing
     top_t top;              // the same
+    int64_t levels_check;   // on rank 0: what dup_tokens read, hashed
 } length_t;
 /* Collective: counts all windows of the length: levels, and on rank 0 histogram and top. Leaves a file a round. */
 int dup_count(length_t *length);
-/* Collective: adds histogram.tokens, on rank 0, from the levels. */
+/* Collective: sets histogram.tokens and levels_check, on rank 0, from the levels. */
 int dup_tokens(length_t *length);
 
 /* Local: candidates of this rank are windows that may stand at more than one position. visit (document, from, count):
@@ -69,7 +70,7 @@ int dup_each_candidate(const length_t *length, dup_candidates_t visit, void *use
 char *dup_path(const length_t *length, const char *what); // dir/length-50.WHAT; mem_free
 int dup_is_finished(const length_t *length);              // its file is there
 int dup_finished_write(const length_t *length);
-int dup_finished_read(length_t *length);
+int dup_finished_read(length_t *length); // into histogram, top and levels_check; an error when it is damaged
 /* Rounds 0 .. *done - 1 of *rounds are in files; 0 of 0: none. Adds them to histogram and top. */
 int dup_rounds_read(length_t *length, int64_t *done, int64_t *rounds);
 int dup_round_write(const length_t *length, const histogram_t *histogram, const top_t *top, int64_t round,
