@@ -77,6 +77,25 @@ static void check_missing_levels(duplicates_t *spec) {
     par_barrier();
 }
 
+/* Other ranks than those that finished a length must find the same check of its levels. */
+static void check_levels(duplicates_t *spec) {
+    char path[PATH], corpus_path[PATH], levels_path[2 * PATH];
+    levels_t levels;
+    must(run(spec, in_folder(path, "census")));
+    length_t length = {.spec = spec, .dir = path, .length = spec->length[spec->n - 1], .levels = &levels};
+    snprintf(levels_path, sizeof levels_path, "%s/levels", path);
+    must(tokens_open(in_folder(corpus_path, "corpus"), &length.corpus));
+    must(levels_open_read(levels_path, tokens_count(length.corpus), &levels));
+    must(dup_tokens(&length));
+    if (par_rank() == 0)
+        printf("levels of %lld: %llx\n", (long long)length.length, (unsigned long long)length.levels_check);
+    levels_close(&levels);
+    tokens_close(length.corpus);
+    par_barrier();
+    if (par_rank() == 0) must(dir_remove(path));
+    par_barrier();
+}
+
 int main(int argc, char **argv) {
     if (par_init(&argc, &argv) != 0) return 1;
     log_init(LOG_QUIET, 0, 0);
@@ -94,6 +113,7 @@ int main(int argc, char **argv) {
     duplicates_t spec = {.n = 3, .length = (int64_t[]){2, 6, 40}, .overlapping = 1, .top = 5};
     spec.memory = 1 << 20;
     check_missing_levels(&spec);
+    check_levels(&spec);
     shared_folder_remove(folder);
     par_finalize();
     return failures != 0;
