@@ -16,8 +16,8 @@ die() {
 ranks() {
     local n=$1
     shift
-    if [ "$n" = 1 ]; then timeout 300 "$MEMPROBE" "$@" >"$OUT" 2>"$ERR" </dev/null; else
-        timeout 300 mpirun --oversubscribe -n "$n" "$MEMPROBE" "$@" >"$OUT" 2>"$ERR" </dev/null
+    if [ "$n" = 1 ]; then timeout "${LIMIT:-300}" "$MEMPROBE" "$@" >"$OUT" 2>"$ERR" </dev/null; else
+        timeout "${LIMIT:-300}" mpirun --oversubscribe -n "$n" "$MEMPROBE" "$@" >"$OUT" 2>"$ERR" </dev/null
     fi
     STATUS=$?
     [ $STATUS != 124 ] || die "memprobe $* on $n ranks hangs"
