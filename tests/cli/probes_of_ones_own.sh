@@ -82,5 +82,7 @@ records=$(zstd -dc "$DIR/study/results/tiny/records.csv.zst" | awk -F, '$1 == "s
 [ "$records" = "$(($(wc -l <"$each/probes.csv") - 1))" ] || die "$records records of the small model, not one a probe"
 [ -s "$DIR/study/results/tiny/report.html" ] || die "no page"
 ranks 1 audit --suffix 8 "$each"
+expect 1 "choose one by --context: 4, 8, 16"
+ranks 1 audit --suffix 8 --context 8 "$each"
 expect 0
 grep -q "^distinct_probes,," "$OUT" || die "no audit of probes of several lengths"
