@@ -6,41 +6,15 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/rng.h"
 #include "index/census.h"
 #include "index/duplicates.h"
 #include "index/windows.h"
+#include "made_corpus.h"
 #include "par/par.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DOCUMENTS = 8000, LENGTH = 1000, VOCAB = 32768 };
-
-static void must(int rc) {
-    if (rc != 0) par_fail();
-}
-
-/* Token i of a document: small ids are frequent. */
-static int32_t token(uint64_t document, uint64_t i) {
-    uint64_t draw = rng_u64(1, RNG_TEST, document * LENGTH + i);
-    return (int32_t)((draw & (VOCAB - 2)) >> (draw >> 61)); // never the end token
-}
-
-static void make_corpus(const char *dir) {
-    static int32_t ids[LENGTH];
-    shard_out_t *out;
-    must(dir_make(dir));
-    must(shard_out_open(dir, "0", VOCAB, VOCAB - 1, &out));
-    for (uint64_t d = 0; d < DOCUMENTS; d++) {
-        char name[32];
-        snprintf(name, sizeof name, "%d", (int)d);
-        uint64_t text = d % 4 == 3 ? (uint64_t)rng_below(2, RNG_TEST, d, (int64_t)d) : d;
-        for (uint64_t i = 0; i < LENGTH; i++) ids[i] = token(text, i);
-        must(shard_out_add(out, name, "", name, ids, LENGTH));
-    }
-    must(shard_out_commit(out));
-    must(tokens_seal(dir));
-}
+enum { DOCUMENTS = 8000 };
 
 static int nothing(void *user, const windows_run_t *run) {
     *(uint64_t *)user += run->fingerprint[run->count - 1].lo;
@@ -85,7 +59,7 @@ int main(int argc, char **argv) {
     char dir[256];
     snprintf(dir, sizeof dir, "%s/bench-census.XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(dir)) must(err_set("%s: cannot be made", dir));
-    make_corpus(dir);
+    made_corpus(dir, DOCUMENTS);
     tokens_t *corpus;
     must(tokens_open(dir, &corpus));
     printf("census of several lengths, one rank, %.1f M tokens (aim: 5 M tokens/s a length)\n",

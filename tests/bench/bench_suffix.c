@@ -7,39 +7,13 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/rng.h"
 #include "index/suffix.h"
+#include "made_corpus.h"
 #include "par/par.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DOCUMENTS = 32000, LENGTH = 1000, VOCAB = 32768, QUERIES = 200000, LONGEST = 50 };
-
-static void must(int rc) {
-    if (rc != 0) par_fail();
-}
-
-/* Token i of a document: small ids are frequent. */
-static int32_t token(uint64_t document, uint64_t i) {
-    uint64_t draw = rng_u64(1, RNG_TEST, document * LENGTH + i);
-    return (int32_t)((draw & (VOCAB - 2)) >> (draw >> 61)); // never the end token
-}
-
-static void make_corpus(const char *dir) {
-    static int32_t ids[LENGTH];
-    shard_out_t *out;
-    must(dir_make(dir));
-    must(shard_out_open(dir, "0", VOCAB, VOCAB - 1, &out));
-    for (uint64_t d = 0; d < DOCUMENTS; d++) {
-        char name[32];
-        snprintf(name, sizeof name, "%d", (int)d);
-        uint64_t text = d % 4 == 3 ? (uint64_t)rng_below(2, RNG_TEST, d, (int64_t)d) : d;
-        for (uint64_t i = 0; i < LENGTH; i++) ids[i] = token(text, i);
-        must(shard_out_add(out, name, "", name, ids, LENGTH));
-    }
-    must(shard_out_commit(out));
-    must(tokens_seal(dir));
-}
+enum { DOCUMENTS = 32000, QUERIES = 200000, LONGEST = 50 };
 
 /* Queries/s, asked `at_once` a call. */
 static double rate(suffix_t *index, const suffix_query_t *query, suffix_range_t *range, int64_t at_once) {
@@ -56,11 +30,9 @@ static void measure(suffix_t *index, int64_t length) {
     must(tokens && query && range ? 0 : -1);
     for (int64_t i = 0; i < QUERIES; i++) {
         int64_t document = rng_below(3, RNG_TEST, (uint64_t)(2 * i), DOCUMENTS);
-        int64_t at = rng_below(3, RNG_TEST, (uint64_t)(2 * i + 1), LENGTH - LONGEST);
+        int64_t at = rng_below(3, RNG_TEST, (uint64_t)(2 * i + 1), MADE_LENGTH - LONGEST);
         for (int64_t k = 0; k < length; k++)
-            tokens[i * LONGEST + k] = token(
-                document % 4 == 3 ? (uint64_t)rng_below(2, RNG_TEST, (uint64_t)document, document) : (uint64_t)document,
-                (uint64_t)(at + k));
+            tokens[i * LONGEST + k] = made_token(made_text((uint64_t)document), (uint64_t)(at + k));
         query[i] = (suffix_query_t){tokens + i * LONGEST, length};
     }
     rate(index, query, range, QUERIES); // all pages are there and checked
@@ -84,7 +56,7 @@ int main(int argc, char **argv) {
     snprintf(dir, sizeof dir, "%s/bench-suffix.XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(dir)) must(err_set("%s: cannot be made", dir));
     snprintf(index_dir, sizeof index_dir, "%s/suffix", dir);
-    make_corpus(dir);
+    made_corpus(dir, DOCUMENTS);
     tokens_t *corpus;
     suffix_t *index;
     must(tokens_open(dir, &corpus));
