@@ -18,8 +18,8 @@ typedef struct {
 } job_t;
 
 static void run_own(const tensor_ops_t *ops, const job_t *j) {
-    ops->gemm(j->m, j->n, j->k, j->a, j->transposed ? 1 : j->k, j->transposed ? j->m : 1, j->packed, NULL, 0, j->c,
-              j->n);
+    ops->gemm(j->m, j->n, j->k, j->a, j->transposed ? 1 : j->k, j->transposed ? j->m : 1, packed_f32(j->packed), NULL,
+              0, j->c, j->n);
 }
 
 static void run_openblas(const tensor_ops_t *ops, const job_t *j) {

@@ -14,7 +14,7 @@ static double product_seconds(const tensor_ops_t *ops, const datastore_t *store,
     double start = clock_cpu();
     for (int64_t first = 0; first < store->n; first += KEYS) {
         int64_t keys = store->n - first < KEYS ? store->n - first : KEYS;
-        ops->gemm(keys, n, store->width, store->keys, store->width, 1, packed, NULL, 0, scores, n);
+        ops->gemm(keys, n, store->width, store->keys, store->width, 1, packed_f32(packed), NULL, 0, scores, n);
     }
     return clock_cpu() - start;
 }

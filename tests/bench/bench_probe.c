@@ -18,8 +18,8 @@ static const char *const timer_name[T_COUNT] = {"gemm", "attn", "head", "gelu", 
 static double spent[T_COUNT];
 static const tensor_ops_t *real;
 
-static void timed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
-                       const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
+static void timed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t packed,
+                       const float *bias, int accumulate, float *c, int64_t ldc) {
     double start = clock_cpu();
     real->gemm(m, n, k, a, a_row, a_col, packed, bias, accumulate, c, ldc);
     spent[T_GEMM] += clock_cpu() - start;
@@ -30,7 +30,7 @@ static void timed_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, flo
     real->attention(n, heads, kv, scale, q, ldq, out, ldo, scratch);
     spent[T_ATTENTION] += clock_cpu() - start;
 }
-static void timed_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, const float *packed,
+static void timed_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, packed_t packed,
                        const int32_t *target, head_stat_t *stat, float *scratch) {
     double start = clock_cpu();
     real->head(m, d, vocab, h, ldh, packed, target, stat, scratch);

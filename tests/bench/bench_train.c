@@ -31,8 +31,8 @@ static const char *const timer_name[T_COUNT] = {"gemm", "dW",   "attn", "attn'",
 static double spent[T_COUNT];
 static const tensor_ops_t *real;
 
-static void timed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
-                       const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
+static void timed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t packed,
+                       const float *bias, int accumulate, float *c, int64_t ldc) {
     const double start = clock_wall();
     real->gemm(m, n, k, a, a_row, a_col, packed, bias, accumulate, c, ldc);
     spent[a_row == 1 ? T_WEIGHTS : T_GEMM] += clock_wall() - start;

@@ -52,8 +52,8 @@ static void product_free(product_t *p) {
 
 static void product_run(const product_t *p, const tensor_ops_t *ops, int with_bias, float *c) {
     memcpy(c, p->start, (size_t)p->c_floats * sizeof *c);
-    ops->gemm(p->m, p->n, p->k, p->a, p->a_row, p->a_col, p->packed, with_bias ? p->bias : NULL, p->accumulate,
-              c + GUARD, p->ldc);
+    ops->gemm(p->m, p->n, p->k, p->a, p->a_row, p->a_col, packed_f32(p->packed), with_bias ? p->bias : NULL,
+              p->accumulate, c + GUARD, p->ldc);
 }
 
 /* The reference, then all vector kernels on the same product, C and its surroundings compared byte for byte. */
@@ -100,6 +100,38 @@ static void test_shapes(void **state) {
         }
 }
 
+/* B stored as halves: the bits of the product with the same numbers stored as F32, and its columns come back. */
+static void test_halves(void **state) {
+    (void)state;
+    static const packed_type_t types[] = {PACKED_BF16, PACKED_F16};
+    for (uint64_t seed = 700; seed < 760; seed++) {
+        packed_type_t type = types[seed % 2];
+        product_t p = {
+            .m = draw(seed, 1, 40), .n = draw(seed + 100, 1, 200), .k = draw(seed + 200, 0, 600), .a_col = 1};
+        p.a_row = p.k + 1, p.ldc = p.n, p.accumulate = (int)(seed / 2 % 2);
+        product_make(&p, seed);
+        void *stored = mem_new(packed_bytes(type, p.n, p.k), 1, "halves");
+        packed_fill(type, p.n, p.k, p.b, p.n, 1, stored);
+        packed_t halves = {stored, type};
+        float *column = mem_new(p.k, sizeof *column, "column");
+        for (int64_t j = 0; j < p.n; j++) {
+            packed_column(halves, p.k, j, column);
+            for (int64_t i = 0; i < p.k; i++) p.b[i * p.n + j] = column[i];
+        }
+        packed_fill(PACKED_F32, p.n, p.k, p.b, p.n, 1, p.packed);
+        product_run(&p, tensor_kernels("reference"), 1, p.expected);
+        for (int v = 0; v < 3; v++) {
+            const tensor_ops_t *ops = tensor_kernels(v < 2 ? vector_kernels[v] : "reference");
+            if (!ops) continue;
+            memcpy(p.c, p.start, (size_t)p.c_floats * sizeof *p.c);
+            ops->gemm(p.m, p.n, p.k, p.a, p.a_row, 1, halves, p.bias, p.accumulate, p.c + GUARD, p.ldc);
+            assert_memory_equal(p.c, p.expected, (size_t)p.c_floats * sizeof *p.c);
+        }
+        mem_free(stored), mem_free(column);
+        product_free(&p);
+    }
+}
+
 /* Row i alone has the bits that it has among 100 others. */
 static void test_row_is_independent(void **state) {
     (void)state;
@@ -112,7 +144,7 @@ static void test_row_is_independent(void **state) {
         product_run(&p, ops, 1, p.c);
         for (int64_t i = 0; i < p.m; i++) {
             float row[70];
-            ops->gemm(1, p.n, p.k, p.a + i * p.a_row, p.a_row, 1, p.packed, p.bias, 0, row, p.n);
+            ops->gemm(1, p.n, p.k, p.a + i * p.a_row, p.a_row, 1, packed_f32(p.packed), p.bias, 0, row, p.n);
             assert_memory_equal(row, p.c + GUARD + i * p.ldc, sizeof row);
         }
     }
@@ -173,9 +205,9 @@ static void test_definition(void **state) {
         const tensor_ops_t *ops = tensor_kernels(names[v]);
         float c = 1.0f, bias = 1.0f;
         if (!ops) continue;
-        ops->gemm(1, 1, K, a, K, 1, packed, NULL, 0, &c, 1);
+        ops->gemm(1, 1, K, a, K, 1, packed_f32(packed), NULL, 0, &c, 1);
         assert_true(c == 0x1p24f + 2.0f);
-        ops->gemm(1, 1, K, a, K, 1, packed, &bias, 1, &c, 1); // 2^24 + 2 + 1 rounds to 2^24 + 4
+        ops->gemm(1, 1, K, a, K, 1, packed_f32(packed), &bias, 1, &c, 1); // 2^24 + 2 + 1 rounds to 2^24 + 4
         assert_true(c == (0x1p24f + 2.0f) + (0x1p24f + 4.0f));
     }
 }
@@ -219,6 +251,7 @@ int main(void) {
         cmocka_unit_test(test_every_row_count),
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_halves),
         cmocka_unit_test(test_row_is_independent),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_definition),

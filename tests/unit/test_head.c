@@ -117,16 +117,16 @@ static void check_head(int64_t m, int64_t d, int64_t vocab) {
     int32_t target[200];
     for (int64_t r = 0; r < m; r++) target[r] = (int32_t)check_below(vocab + 1) - 1;
     gemm_pack(vocab, d, w, 1, d, packed);
-    ref->head(m, d, vocab, h, ldh, packed, target, stat, scratch);
+    ref->head(m, d, vocab, h, ldh, packed_f32(packed), target, stat, scratch);
     for (int i = 0; i < CHECK_FAST; i++) {
         const tensor_ops_t *ops = check_fast(i);
         if (!ops) continue;
-        ops->head(m, d, vocab, h, ldh, packed, target, fast, scratch);
+        ops->head(m, d, vocab, h, ldh, packed_f32(packed), target, fast, scratch);
         for (int64_t r = 0; r < m; r++) check_stat("head", ops->name, &stat[r], &fast[r]);
         for (int64_t r = 0; r < m; r += 1 + m / 4) {
-            ops->head(1, d, vocab, h + r * ldh, ldh, packed, target + r, fast, scratch);
+            ops->head(1, d, vocab, h + r * ldh, ldh, packed_f32(packed), target + r, fast, scratch);
             check_stat("head of one row", ops->name, &stat[r], &fast[0]);
-            ops->gemm(1, vocab, d, h + r * ldh, ldh, 1, packed, NULL, 0, logits, vocab);
+            ops->gemm(1, vocab, d, h + r * ldh, ldh, 1, packed_f32(packed), NULL, 0, logits, vocab);
             ops->head_row(vocab, logits, target[r], fast);
             check_stat("head_row of stored logits", ops->name, &stat[r], &fast[0]);
         }

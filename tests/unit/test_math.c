@@ -320,6 +320,34 @@ static void test_rotary_scaling(void **state) {
         }
 }
 
+/* Between two neighbouring halves, the middle goes to the even one, what is nearer to one of them to that. Each half
+ * itself comes back. `largest` is the last finite one, `top` the value at which rounding goes to infinity. */
+static void check_halves(float (*widen)(uint16_t), uint16_t (*narrow)(float), uint16_t largest, float top) {
+    for (uint32_t sign = 0; sign <= 0x8000; sign += 0x8000)
+        for (uint32_t h = 0; h <= largest; h++) {
+            float x = widen((uint16_t)(sign | h));
+            assert_int_equal(narrow(x), sign | h);
+            float next = h < largest ? widen((uint16_t)(sign | (h + 1))) : sign ? -top : top;
+            float middle = (float)(((double)x + (double)next) / 2), beyond = h < largest ? middle : next;
+            if (h == largest) middle = beyond;
+            uint32_t bits = math_bits(middle);
+            assert_int_equal(narrow(middle), sign | (h + (h & 1)));
+            if (bits & 0x7fffffffu) assert_int_equal(narrow(math_from_bits(bits - 1)), sign | h);
+            assert_int_equal(narrow(math_from_bits(bits + 1)), sign | (h + 1));
+        }
+    assert_true(narrow(nan_value) > (uint32_t)largest + 1);
+    assert_true(widen(narrow(nan_value)) != widen(narrow(nan_value)));
+    assert_int_equal(narrow(infinity), largest + 1);
+}
+
+static void test_halves(void **state) {
+    (void)state;
+    assert_true(math_from_bf16(0x3f80) == 1.0f && math_from_bf16(0xc049) == -0x1.92p1f);
+    assert_true(math_from_f16(0x3c00) == 1.0f && math_from_f16(0xc248) == -0x1.92p1f && math_from_f16(1) == 0x1p-24f);
+    check_halves(math_from_bf16, math_to_bf16, 0x7f7f, 0x1.ffp127f);
+    check_halves(math_from_f16, math_to_f16, 0x7bff, 65520.0f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_float_bounds),    cmocka_unit_test(test_gelu_far_left),
@@ -329,6 +357,7 @@ int main(void) {
         cmocka_unit_test(test_find_above),      cmocka_unit_test(test_normal_numbers),
         cmocka_unit_test(test_is_finite),       cmocka_unit_test(test_rotary_table),
         cmocka_unit_test(test_rotary_scaling),  cmocka_unit_test(test_gelu_tanh_bound),
+        cmocka_unit_test(test_halves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,8 +174,8 @@ static int search_batch(knn_t *knn, int64_t n, const float *queries, neighbour_t
     gemm_pack(n, width, queries, 1, width, knn->packed);
     for (int64_t first = 0; first < store->n; first += KEYS) {
         int64_t keys = store->n - first < KEYS ? store->n - first : KEYS;
-        knn->ops->gemm(keys, n, width, store->keys + first * width, width, 1, knn->packed, NULL, 0, knn->scores,
-                       QUERIES);
+        knn->ops->gemm(keys, n, width, store->keys + first * width, width, 1, packed_f32(knn->packed), NULL, 0,
+                       knn->scores, QUERIES);
         if (knn->block_norm[first / KEYS] != key_norm) {
             key_norm = knn->block_norm[first / KEYS];
             for (int64_t j = 0; j < n; j++) limit_scores(knn, j, key_norm);

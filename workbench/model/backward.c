@@ -257,7 +257,7 @@ static void forward(backward_t *b, int64_t sequences, const int32_t *tokens) {
 static void weight_gradient(const backward_t *b, int64_t rows, int64_t out, int64_t in, const float *dy, int64_t ldy,
                             const float *x, float *dw, float *db) {
     gemm_pack(in, rows, x, in, 1, b->packed);
-    b->ops->gemm(out, in, rows, dy, 1, ldy, b->packed, NULL, 1, dw, in);
+    b->ops->gemm(out, in, rows, dy, 1, ldy, packed_f32(b->packed), NULL, 1, dw, in);
     if (!db) return;
     for (int64_t r = 0; r < rows; r++) b->ops->add(out, dy + r * ldy, db);
 }
@@ -276,7 +276,7 @@ static double backward_head(backward_t *b, int64_t rows, const int32_t *targets,
             b->ops->xent_grad(1, vocab, b->logits + r * ld, targets + first + r, scale, &loss);
             sum += (double)loss;
         }
-        b->ops->gemm(n, d, vocab, b->logits, ld, 1, b->reverse_head, NULL, 0, b->dhidden + first * d, d);
+        b->ops->gemm(n, d, vocab, b->logits, ld, 1, packed_f32(b->reverse_head), NULL, 0, b->dhidden + first * d, d);
         weight_gradient(b, n, vocab, d, b->logits, ld, hidden, outer_weights(spec, gradient).head, NULL);
     }
     return sum;
@@ -289,10 +289,10 @@ static void backward_ffn(backward_t *b, int64_t l, int64_t rows, float *gradient
     const tape_t *t = &b->tape[l];
     const int64_t d = spec->width, f = spec->ffn;
     weight_gradient(b, rows, d, f, b->dx, d, t->act, g.down, g.down_bias);
-    b->ops->gemm(rows, f, d, b->dx, d, 1, b->reverse[l].down, NULL, 0, b->dup, f);
+    b->ops->gemm(rows, f, d, b->dx, d, 1, packed_f32(b->reverse[l].down), NULL, 0, b->dup, f);
     b->ops->gelu_grad(rows * f, t->up, b->dup, b->dup);
     weight_gradient(b, rows, f, d, b->dup, f, t->norm2, g.up, g.up_bias);
-    b->ops->gemm(rows, d, f, b->dup, f, 1, b->reverse[l].up, NULL, 0, b->dhidden2, d);
+    b->ops->gemm(rows, d, f, b->dup, f, 1, packed_f32(b->reverse[l].up), NULL, 0, b->dhidden2, d);
 }
 
 /* The same for attention, in dhidden. */
@@ -303,7 +303,7 @@ static void backward_attention(backward_t *b, int64_t l, int64_t sequences, floa
     const tape_t *t = &b->tape[l];
     const int64_t d = spec->width, length = b->length, rows = sequences * length;
     weight_gradient(b, rows, d, d, b->dx, d, t->mixed, g.out, g.out_bias);
-    ops->gemm(rows, d, d, b->dx, d, 1, b->reverse[l].out, NULL, 0, b->dmixed, d);
+    ops->gemm(rows, d, d, b->dx, d, 1, packed_f32(b->reverse[l].out), NULL, 0, b->dmixed, d);
     for (int64_t s = 0; s < sequences; s++) {
         const float *q = t->qkv + s * length * 3 * d;
         float *dq = b->dqkv + s * length * 3 * d;
@@ -316,7 +316,7 @@ static void backward_attention(backward_t *b, int64_t l, int64_t sequences, floa
     ops->rotary(rows, spec->heads, spec->head_size, spec->rotary_dims, b->position, b->model->rotary, -1, b->dqkv + d,
                 3 * d);
     weight_gradient(b, rows, 3 * d, d, b->dqkv, 3 * d, t->norm1, g.qkv, g.qkv_bias);
-    ops->gemm(rows, d, 3 * d, b->dqkv, 3 * d, 1, b->reverse[l].qkv, NULL, 0, b->dhidden, d);
+    ops->gemm(rows, d, 3 * d, b->dqkv, 3 * d, 1, packed_f32(b->reverse[l].qkv), NULL, 0, b->dhidden, d);
 }
 
 /* dx: in, the gradient of the layer's output; out, of its input. With the parallel residual both parts see the layer's

@@ -126,11 +126,11 @@ const model_tensor_t *model_tensors(const model_t *model, int32_t *n) {
 }
 
 /* Packs one linear weight (out, in) at *next, which moves on. */
-static const float *pack_linear(int64_t out, int64_t in, const float *weight, float **next) {
+static packed_t pack_linear(int64_t out, int64_t in, const float *weight, float **next) {
     float *packed = *next;
     gemm_pack(out, in, weight, 1, in, packed);
     *next += gemm_packed_floats(out, in);
-    return packed;
+    return packed_f32(packed);
 }
 
 int model_pack(model_t *model) {

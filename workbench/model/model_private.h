@@ -138,7 +138,7 @@ int family_check(const family_t *family, const model_spec_t *spec);
 
 /* A linear layer's weight (out, in) packed as the matrix (in, out) for tensor_ops.gemm. */
 typedef struct {
-    const float *qkv, *out, *gate, *up, *down; // gate NULL: there is none
+    packed_t qkv, out, gate, up, down; // gate: only when the ffn is gated
 } layer_packed_t;
 
 struct model {
@@ -155,7 +155,7 @@ struct model {
     outer_weights_t outer;    // and those of the others
     float *packed;            // all packed weights
     layer_packed_t *layer;    // (layers) pointers into packed
-    const float *head;        // pointer into packed
+    packed_t head;            // pointer into packed
 };
 
 /* A model whose parameters are all zero and not yet packed. */

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "model/safetensors.h"
+#include "tensor/math.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,25 +206,6 @@ char *safetensors_print_shape(char text[SAFETENSORS_SHAPE_TEXT], const char *dty
     return text;
 }
 
-static float float_of_bits(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static float float_of_bf16(uint16_t x) {
-    return float_of_bits((uint32_t)x << 16);
-}
-
-/* IEEE binary16: sign, 5 bits of exponent (bias 15), 10 of fraction. */
-static float float_of_f16(uint16_t x) {
-    uint32_t sign = (uint32_t)(x & 0x8000) << 16, exponent = (x >> 10) & 31u, fraction = x & 1023u;
-    if (exponent == 31) return float_of_bits(sign | 0x7F800000u | fraction << 13);
-    if (exponent != 0) return float_of_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
-    float small = (float)fraction * 0x1p-24f;
-    return sign ? -small : small;
-}
-
 int safetensors_read(const safetensors_t *file, const safetensors_entry_t *entry, int64_t first, int64_t n,
                      float *out) {
     if (first < 0 || n < 0 || first > entry->elements - n)
@@ -235,8 +217,8 @@ int safetensors_read(const safetensors_t *file, const safetensors_entry_t *entry
         if (n > 0) memcpy(out, from + 4 * first, (size_t)n * sizeof *out);
         return 0;
     }
-    float (*convert)(uint16_t) = strcmp(entry->dtype, "F16") == 0    ? float_of_f16
-                                 : strcmp(entry->dtype, "BF16") == 0 ? float_of_bf16
+    float (*convert)(uint16_t) = strcmp(entry->dtype, "F16") == 0    ? math_from_f16
+                                 : strcmp(entry->dtype, "BF16") == 0 ? math_from_bf16
                                                                      : NULL;
     if (convert == NULL)
         return err_set("%s: tensor %s has dtype %s; float32, float16 and bfloat16 are read", file->path, entry->name,

@@ -142,7 +142,7 @@ static int lay_out(session_t *s, int32_t count, const int32_t *sequence, const i
     return 0;
 }
 
-static void linear(const session_t *s, int64_t out, int64_t in, const float *x, const float *packed, const float *bias,
+static void linear(const session_t *s, int64_t out, int64_t in, const float *x, packed_t packed, const float *bias,
                    int accumulate, float *y) {
     s->model->ops->gemm(s->filled, out, in, x, in, 1, packed, bias, accumulate, y, out);
 }
@@ -202,7 +202,7 @@ static void begin_part(const session_t *s, const float *gain, const float *bias)
 }
 
 /* The last matrix of attention or ffn, added to x. */
-static void end_part(const session_t *s, int64_t in, const float *y, const float *packed, const float *bias,
+static void end_part(const session_t *s, int64_t in, const float *y, packed_t packed, const float *bias,
                      const float *norm_gain, const float *norm_bias) {
     const model_spec_t *spec = &s->model->spec;
     if (spec->norm_place == NORM_BEFORE) {

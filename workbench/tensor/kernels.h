@@ -11,8 +11,9 @@ extern const tensor_ops_t *const kernels_avx512;
 const tensor_ops_t *openblas_kernels(const tensor_ops_t *own);
 
 /* ref_gemm.c */
-void ref_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *packed,
+void ref_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
               const float *bias, int accumulate, float *c, int64_t ldc);
+float ref_dot(int64_t k, const float *a, int64_t a_col, packed_t b, int64_t j); // an element of the product
 
 /* ref_map.c: element-wise functions */
 void ref_exp(int64_t n, const float *x, float *y);
@@ -65,8 +66,8 @@ enum {
 void ref_head_begin(float logit_target, head_stat_t *stat);
 void ref_head_join(float block_max, float block_sum, head_stat_t *stat); // the sum; before the block's max is taken in
 void ref_head_end(int32_t target, head_stat_t *stat);
-void ref_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, const float *packed,
-              const int32_t *target, head_stat_t *stat, float *scratch);
+void ref_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, packed_t w, const int32_t *target,
+              head_stat_t *stat, float *scratch);
 void ref_head_row(int64_t vocab, const float *logits, int32_t target, head_stat_t *stat);
 void ref_xent_grad(int64_t m, int64_t vocab, float *logits, const int32_t *target, float scale, float *loss);
 

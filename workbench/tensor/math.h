@@ -38,6 +38,39 @@ static inline double math_from_bits64(uint64_t u) {
     return x;
 }
 
+/* --- halves ------------------------------------------------------------------------------------------------------ */
+
+/* bfloat16: the upper half of a float. */
+static inline float math_from_bf16(uint16_t x) {
+    return math_from_bits((uint32_t)x << 16);
+}
+/* Rounded to the nearest, ties to even; a NaN stays one. */
+static inline uint16_t math_to_bf16(float x) {
+    uint32_t u = math_bits(x);
+    if ((u & 0x7fffffffu) > 0x7f800000u) return (uint16_t)(u >> 16 | 0x40u);
+    return (uint16_t)((u + 0x7fffu + (u >> 16 & 1u)) >> 16);
+}
+
+/* IEEE binary16: sign, 5 bits of exponent (bias 15), 10 of fraction. */
+static inline float math_from_f16(uint16_t x) {
+    uint32_t sign = (uint32_t)(x & 0x8000) << 16, exponent = (x >> 10) & 31u, fraction = x & 1023u;
+    if (exponent == 31) return math_from_bits(sign | 0x7F800000u | fraction << 13);
+    if (exponent != 0) return math_from_bits(sign | (exponent + 127 - 15) << 23 | fraction << 13);
+    float small = (float)fraction * 0x1p-24f;
+    return sign ? -small : small;
+}
+/* Rounded to the nearest, ties to even; beyond 65504 to infinity; a NaN stays one. */
+static inline uint16_t math_to_f16(float x) {
+    uint32_t u = math_bits(x), sign = u >> 16 & 0x8000u, size = u & 0x7fffffffu;
+    if (size > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | (size >> 13 & 1023u));
+    if (size >= 0x47800000u) return (uint16_t)(sign | 0x7c00u);           // 65536 and more
+    if (size < 0x38800000u) {                                             // below 2^-14: steps of 2^-24
+        float steps = math_from_bits(size) * 0x1p24f + 0x1p23f - 0x1p23f; // rounded to a whole number
+        return (uint16_t)(sign | (uint32_t)steps);
+    }
+    return (uint16_t)(sign | (size - ((127u - 15u) << 23) + 0xfffu + (size >> 13 & 1u)) >> 13);
+}
+
 /* --- float, vectorised ------------------------------------------------------------------------------------------- */
 
 /* Adding this to |x| < 2^22 rounds x to an integer, which stands in the low bits of the sum. */

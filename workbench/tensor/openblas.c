@@ -5,9 +5,16 @@
 #include <cblas.h>
 #include <string.h>
 
+static const tensor_ops_t *own; // kernels of other types of packed matrices
+
 /* Each packed panel is a row-major (k, 32) matrix. */
-static void openblas_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
-                          const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
+static void openblas_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
+                          const float *bias, int accumulate, float *c, int64_t ldc) {
+    if (b.type != PACKED_F32) { // OpenBLAS has no product of mixed types
+        own->gemm(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);
+        return;
+    }
+    const float *packed = b.data;
     int transposed = a_col != 1;
     for (int64_t first = 0; first < n; first += GEMM_PANEL) {
         int64_t columns = n - first < GEMM_PANEL ? n - first : GEMM_PANEL;
@@ -19,9 +26,10 @@ static void openblas_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64
     }
 }
 
-const tensor_ops_t *openblas_kernels(const tensor_ops_t *own) {
+const tensor_ops_t *openblas_kernels(const tensor_ops_t *best) {
     static tensor_ops_t table;
-    tensor_ops_t filled = *own;
+    tensor_ops_t filled = *best;
+    own = best;
     filled.name = "openblas";
     filled.gemm = openblas_gemm;
     memcpy(&table, &filled, sizeof table); // every call writes the same

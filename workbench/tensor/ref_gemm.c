@@ -1,82 +1,32 @@
-/* The matrix product as it is defined, and the packing that all kernels share. */
+/* The matrix product as it is defined. */
 #include "tensor/kernels.h"
 #include "tensor/math.h"
-#include <string.h>
 
-int64_t gemm_packed_floats(int64_t n, int64_t k) {
-    return (n + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL * k;
+/* Number p of column j of B. */
+static float gemm_number(packed_t b, int64_t k, int64_t p, int64_t j) {
+    int64_t at = j / GEMM_PANEL * GEMM_PANEL * k + p * GEMM_PANEL + j % GEMM_PANEL;
+    if (b.type == PACKED_F32) return ((const float *)b.data)[at];
+    uint16_t half = ((const uint16_t *)b.data)[at];
+    return b.type == PACKED_BF16 ? math_from_bf16(half) : math_from_f16(half);
 }
 
-/* Four neighbours of a row or a column; any alignment. */
-typedef float v4 __attribute__((vector_size(16)));
-
-static v4 load4(const float *x) {
-    v4 v;
-    memcpy(&v, x, sizeof v);
-    return v;
-}
-
-static void store4(float *x, v4 v) {
-    memcpy(x, &v, sizeof v);
-}
-
-/* Four columns of B that are stored as rows (`step` apart), k terms each, into four columns of a panel: a transposition
- * in squares of 4 x 4, since element by element it would take a fifth of the time of the product. */
-static void pack_four_columns(int64_t k, const float *b, int64_t step, float *panel) {
-    int64_t p = 0;
-    for (; p + 4 <= k; p += 4) {
-        v4 w = load4(b + p), x = load4(b + step + p), y = load4(b + 2 * step + p), z = load4(b + 3 * step + p);
-        v4 wx = __builtin_shufflevector(w, x, 0, 4, 1, 5), wx2 = __builtin_shufflevector(w, x, 2, 6, 3, 7);
-        v4 yz = __builtin_shufflevector(y, z, 0, 4, 1, 5), yz2 = __builtin_shufflevector(y, z, 2, 6, 3, 7);
-        store4(panel + p * GEMM_PANEL, __builtin_shufflevector(wx, yz, 0, 1, 4, 5));
-        store4(panel + (p + 1) * GEMM_PANEL, __builtin_shufflevector(wx, yz, 2, 3, 6, 7));
-        store4(panel + (p + 2) * GEMM_PANEL, __builtin_shufflevector(wx2, yz2, 0, 1, 4, 5));
-        store4(panel + (p + 3) * GEMM_PANEL, __builtin_shufflevector(wx2, yz2, 2, 3, 6, 7));
-    }
-    for (; p < k; p++)
-        for (int64_t j = 0; j < 4; j++) panel[p * GEMM_PANEL + j] = b[j * step + p];
-}
-
-/* One panel of `columns` columns, zero-padded. */
-static void pack_panel(int64_t columns, int64_t k, const float *b, int64_t b_row, int64_t b_col, float *panel) {
-    if (columns == GEMM_PANEL && b_col == 1) {
-        for (int64_t p = 0; p < k; p++) memcpy(panel + p * GEMM_PANEL, b + p * b_row, GEMM_PANEL * sizeof *b);
-        return;
-    }
-    if (columns == GEMM_PANEL && b_row == 1) {
-        for (int64_t j = 0; j < GEMM_PANEL; j += 4) pack_four_columns(k, b + j * b_col, b_col, panel + j);
-        return;
-    }
-    for (int64_t p = 0; p < k; p++)
-        for (int64_t j = 0; j < GEMM_PANEL; j++)
-            panel[p * GEMM_PANEL + j] = j < columns ? b[p * b_row + j * b_col] : 0.0f;
-}
-
-void gemm_pack(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, float *packed) {
-    for (int64_t first = 0; first < n; first += GEMM_PANEL) {
-        const int64_t columns = n - first < GEMM_PANEL ? n - first : GEMM_PANEL;
-        pack_panel(columns, k, b + first * b_col, b_row, b_col, packed + first * k);
-    }
-}
-
-/* One dot product: chains of GEMM_BLOCK terms, their sums added in order. b has stride GEMM_PANEL. */
-static float gemm_dot(int64_t k, const float *a, int64_t a_col, const float *b) {
+/* One dot product with column j of B: chains of GEMM_BLOCK terms, their sums added in order. */
+float ref_dot(int64_t k, const float *a, int64_t a_col, packed_t b, int64_t j) {
     float total = 0.0f;
     for (int64_t first = 0; first < k; first += GEMM_BLOCK) {
         int64_t last = k - first < GEMM_BLOCK ? k : first + GEMM_BLOCK;
         float chain = 0.0f;
-        for (int64_t p = first; p < last; p++) chain = fmaf(a[p * a_col], b[p * GEMM_PANEL], chain);
+        for (int64_t p = first; p < last; p++) chain = fmaf(a[p * a_col], gemm_number(b, k, p, j), chain);
         total = first ? total + chain : chain;
     }
     return total;
 }
 
-void ref_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *packed,
+void ref_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
               const float *bias, int accumulate, float *c, int64_t ldc) {
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
-            const float *b = packed + j / GEMM_PANEL * GEMM_PANEL * k + j % GEMM_PANEL;
-            float sum = gemm_dot(k, a + i * a_row, a_col, b);
+            float sum = ref_dot(k, a + i * a_row, a_col, b, j);
             if (bias) sum = sum + bias[j];
             c[i * ldc + j] = accumulate ? c[i * ldc + j] + sum : sum;
         }

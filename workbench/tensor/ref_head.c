@@ -68,25 +68,13 @@ void ref_head_row(int64_t vocab, const float *logits, int32_t target, head_stat_
     ref_head_end(target, stat);
 }
 
-/* A logit as gemm defines it. */
-static float logit(int64_t d, const float *h, const float *packed, int64_t token) {
-    const float *w = packed + token / GEMM_PANEL * GEMM_PANEL * d + token % GEMM_PANEL;
-    float sum = 0;
-    for (int64_t first = 0; first < d; first += GEMM_BLOCK) {
-        float chain = 0;
-        for (int64_t p = first; p < d && p < first + GEMM_BLOCK; p++) chain = fmaf(h[p], w[p * GEMM_PANEL], chain);
-        sum = first ? sum + chain : chain;
-    }
-    return sum;
-}
-
-void ref_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, const float *packed,
-              const int32_t *target, head_stat_t *stat, float *scratch) {
+void ref_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, packed_t w, const int32_t *target,
+              head_stat_t *stat, float *scratch) {
     for (int64_t r = 0; r < m; r++, h += ldh) {
-        ref_head_begin(target[r] >= 0 ? logit(d, h, packed, target[r]) : 0.0f, &stat[r]);
+        ref_head_begin(target[r] >= 0 ? ref_dot(d, h, 1, w, target[r]) : 0.0f, &stat[r]);
         for (int64_t first = 0; first < vocab; first += HEAD_BLOCK) {
             int64_t n = vocab - first < HEAD_BLOCK ? vocab - first : HEAD_BLOCK;
-            for (int64_t i = 0; i < n; i++) scratch[i] = logit(d, h, packed, first + i);
+            for (int64_t i = 0; i < n; i++) scratch[i] = ref_dot(d, h, 1, w, first + i);
             block(n, scratch, first, target[r], &stat[r]);
         }
         ref_head_end(target[r], &stat[r]);

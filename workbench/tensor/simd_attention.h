@@ -54,7 +54,7 @@ static void attention_product(int64_t m, int64_t size, int64_t k, const float *a
                               int64_t stride, float *c, int64_t ldc) {
     for (int64_t j = 0; j < size; j += GEMM_PANEL) {
         int64_t columns = size - j < GEMM_PANEL ? size - j : GEMM_PANEL;
-        simd_gemm(m, columns, k, a, lda, 1, panels + j / GEMM_PANEL * stride, NULL, 0, c + j, ldc);
+        simd_gemm_f32(m, columns, k, a, lda, 1, panels + j / GEMM_PANEL * stride, NULL, 0, c + j, ldc);
     }
 }
 
@@ -79,7 +79,7 @@ static void simd_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, floa
             int64_t rows = n - first < ATTENTION_TILE ? n - first : ATTENTION_TILE, seen = past + first + 1;
             int64_t from = attention_first_key(kv, seen), keys = seen - 1 + rows - from;
             float z[ATTENTION_TILE], *to = out + first * ldo + h * size;
-            simd_gemm(rows, keys, size, q + first * ldq + h * size, ldq, 1, k + from * size, NULL, 0, scratch, ld);
+            simd_gemm_f32(rows, keys, size, q + first * ldq + h * size, ldq, 1, k + from * size, NULL, 0, scratch, ld);
             for (int64_t i = 0; i < rows; i++) {
                 attention_hide(attention_hidden(kv, seen + i) - from, scratch + i * ld);
                 z[i] = attention_softmax(seen + i - from, keys, scale, scratch + i * ld);
@@ -125,8 +125,8 @@ typedef struct {
 static void attention_grad_tile(const attention_head_t *h, float scale, int64_t first, int64_t rows) {
     int64_t keys = first + rows, size = h->size, ld = h->ld_s;
     const float *q = h->q + first * h->ld_qkv, *out = h->out + first * h->ld_out, *dout = h->dout + first * h->ld_out;
-    simd_gemm(rows, keys, size, q, h->ld_qkv, 1, h->keys, NULL, 0, h->p, ld);
-    simd_gemm(rows, keys, size, dout, h->ld_out, 1, h->values, NULL, 0, h->ds, ld);
+    simd_gemm_f32(rows, keys, size, q, h->ld_qkv, 1, h->keys, NULL, 0, h->p, ld);
+    simd_gemm_f32(rows, keys, size, dout, h->ld_out, 1, h->values, NULL, 0, h->ds, ld);
     for (int64_t i = 0; i < rows; i++) {
         float r = 1.0f / attention_softmax(first + i + 1, keys, scale, h->p + i * ld);
         float d = attention_dot(size, dout + i * h->ld_out, out + i * h->ld_out);
@@ -138,10 +138,10 @@ static void attention_grad_tile(const attention_head_t *h, float scale, int64_t 
     gemm_pack(size, rows, dout, h->ld_out, 1, h->do_tile);
     /* Keys of earlier tiles have sums to add to; those of this tile begin theirs. */
     float *dk = h->dk + first * h->ld_dqkv, *dv = h->dv + first * h->ld_dqkv;
-    simd_gemm(first, size, rows, h->ds, 1, ld, h->q_tile, NULL, 1, h->dk, h->ld_dqkv);
-    simd_gemm(first, size, rows, h->p, 1, ld, h->do_tile, NULL, 1, h->dv, h->ld_dqkv);
-    simd_gemm(rows, size, rows, h->ds + first, 1, ld, h->q_tile, NULL, 0, dk, h->ld_dqkv);
-    simd_gemm(rows, size, rows, h->p + first, 1, ld, h->do_tile, NULL, 0, dv, h->ld_dqkv);
+    simd_gemm_f32(first, size, rows, h->ds, 1, ld, h->q_tile, NULL, 1, h->dk, h->ld_dqkv);
+    simd_gemm_f32(first, size, rows, h->p, 1, ld, h->do_tile, NULL, 1, h->dv, h->ld_dqkv);
+    simd_gemm_f32(rows, size, rows, h->ds + first, 1, ld, h->q_tile, NULL, 0, dk, h->ld_dqkv);
+    simd_gemm_f32(rows, size, rows, h->p + first, 1, ld, h->do_tile, NULL, 0, dv, h->ld_dqkv);
 }
 
 static void simd_attention_grad(int64_t n, int64_t heads, int64_t head_size, float scale, const float *q,

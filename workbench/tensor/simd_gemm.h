@@ -6,6 +6,7 @@
  * tile becomes wider instead, so that enough chains are in flight, and the time is that of reading B once. */
 #ifndef MEMPROBE_SIMD_GEMM_H
 #define MEMPROBE_SIMD_GEMM_H
+#include "tensor/kernels.h"
 
 typedef struct {
     int64_t k;
@@ -161,8 +162,8 @@ static void gemm_row_group(gemm_tile_t t, int rows, const float *packed, int64_t
     }
 }
 
-static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
-                      const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
+static void simd_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                          const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
     int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS; // as equal as can be: 13 rows are 7 + 6
     int64_t chunk = GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL, tile = groups ? gemm_width((int)(m / groups)) * 16 : 0;
     if (chunk < tile) chunk = tile;
@@ -182,6 +183,14 @@ static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a
             gemm_row_group(t, (int)rows, packed, first, last);
         }
     }
+}
+
+static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
+                      const float *bias, int accumulate, float *c, int64_t ldc) {
+    if (b.type == PACKED_F32)
+        simd_gemm_f32(m, n, k, a, a_row, a_col, b.data, bias, accumulate, c, ldc);
+    else
+        ref_gemm(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);
 }
 
 /* As many chains as the GEMM's largest tile has. */

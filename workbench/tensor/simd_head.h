@@ -131,19 +131,30 @@ static void head_targets(int64_t m, int64_t d, const float *h, int64_t ldh, cons
     }
 }
 
-static void simd_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, const float *packed,
-                      const int32_t *target, head_stat_t *stat, float *scratch) {
+/* For m rows, before the first block. */
+static void head_begin(int64_t m, int64_t d, const float *h, int64_t ldh, packed_t w, const int32_t *target,
+                       head_stat_t *stat) {
     for (int64_t r = 0; r < m; r += HEAD_CHAINS) {
         float logit[HEAD_CHAINS];
         int64_t rows = m - r < HEAD_CHAINS ? m - r : HEAD_CHAINS;
-        head_targets(rows, d, h + r * ldh, ldh, packed, target + r, logit);
-        for (int64_t i = 0; i < rows; i++) ref_head_begin(target[r + i] >= 0 ? logit[i] : 0.0f, &stat[r + i]);
+        if (w.type == PACKED_F32) head_targets(rows, d, h + r * ldh, ldh, w.data, target + r, logit);
+        for (int64_t i = 0; i < rows; i++) {
+            if (w.type != PACKED_F32 && target[r + i] >= 0)
+                logit[i] = ref_dot(d, h + (r + i) * ldh, 1, w, target[r + i]);
+            ref_head_begin(target[r + i] >= 0 ? logit[i] : 0.0f, &stat[r + i]);
+        }
     }
+}
+
+static void simd_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, packed_t w,
+                      const int32_t *target, head_stat_t *stat, float *scratch) {
+    head_begin(m, d, h, ldh, w, target, stat);
     for (int64_t first = 0; first < vocab; first += HEAD_BLOCK) {
         int64_t n = vocab - first < HEAD_BLOCK ? vocab - first : HEAD_BLOCK;
+        packed_t block = packed_from(w, d, first);
         for (int64_t r = 0; r < m; r += HEAD_ROWS) {
             int64_t rows = m - r < HEAD_ROWS ? m - r : HEAD_ROWS;
-            simd_gemm(rows, n, d, h + r * ldh, ldh, 1, packed + first * d, NULL, 0, scratch, HEAD_BLOCK);
+            simd_gemm(rows, n, d, h + r * ldh, ldh, 1, block, NULL, 0, scratch, HEAD_BLOCK);
             for (int64_t i = 0; i < rows; i++)
                 head_block(n, scratch + i * HEAD_BLOCK, first, target[r + i], &stat[r + i]);
         }

@@ -47,7 +47,27 @@ int64_t kv_floats(int64_t capacity, int64_t heads, int64_t head_size);
 /* Appends n rows of k and v (n, heads * head_size). */
 void kv_append(tensor_kv_t *kv, int64_t n, const float *k, int64_t ldk, const float *v, int64_t ldv);
 
-/* Packs B (k, n), element (p, j) at b[p * b_row + j * b_col], into panels [n / 32][k][32], zero-padded. */
+/* A packed matrix B (k, n), the second factor of a product: panels [n / 32][k][32], zero-padded. The type says how its
+ * numbers are stored. Halves are widened, exactly, as a kernel loads them: a product has the bits that it has with the
+ * same numbers stored as F32. */
+typedef enum { PACKED_F32, PACKED_BF16, PACKED_F16 } packed_type_t;
+typedef struct {
+    const void *data;
+    packed_type_t type;
+} packed_t;
+static inline packed_t packed_f32(const float *data) {
+    return (packed_t){data, PACKED_F32};
+}
+int64_t packed_bytes(packed_type_t type, int64_t n, int64_t k);
+/* Packs B, element (p, j) at b[p * b_row + j * b_col]. Storing as halves rounds to the nearest, ties to even; numbers
+ * that came as such halves are kept exactly. */
+void packed_fill(packed_type_t type, int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, void *data);
+/* The same matrix from column `first` on, a multiple of GEMM_PANEL. */
+packed_t packed_from(packed_t b, int64_t k, int64_t first);
+/* Column j of B as k floats. */
+void packed_column(packed_t b, int64_t k, int64_t j, float *column);
+
+/* PACKED_F32. */
 int64_t gemm_packed_floats(int64_t n, int64_t k);
 void gemm_pack(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, float *packed);
 
@@ -56,7 +76,7 @@ typedef struct tensor_ops {
 
     /* C (m, n) = A (m, k) B (k, n) [+ bias (n)] [+ C]. A's element (i, p) is a[i * a_row + p * a_col]; B is packed.
      * Order: sum of the blocks, then + bias, then C + that. bias may be NULL. */
-    void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, const float *packed,
+    void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
                  const float *bias, int accumulate, float *c, int64_t ldc);
 
     /* Element-wise, y may be x. */
@@ -102,8 +122,8 @@ typedef struct tensor_ops {
     /* Head over column blocks, never a logits matrix: for each row of h (m, d), the statistics of logits = h W^T, with
      * W (vocab, d) packed. target (m) may hold -1: then rank, logit_target and margin are of the argmax. A logit of
      * -infinity is a token of probability 0; a NaN or +infinity anywhere makes lse NaN. */
-    void (*head)(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, const float *packed,
-                 const int32_t *target, head_stat_t *stat, float *scratch);
+    void (*head)(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, packed_t w, const int32_t *target,
+                 head_stat_t *stat, float *scratch);
     /* The same from a stored row of logits: equal bits when the logits have equal bits (as those of this table's own
      * gemm have; those of OpenBLAS have not). */
     void (*head_row)(int64_t vocab, const float *logits, int32_t target, head_stat_t *stat);
