@@ -1,8 +1,10 @@
 /* Probing on one rank: tokens/s of engine_run (forward of context and suffix, head at the suffix, records) for the
- * largest model of the quickstart and for the shape of GPT-2 small, as a share of the measured peak of one core, and
- * where the time goes. The shares come from a second run whose table of kernels takes the time of each call; what is
- * left is the cache of keys and values, gathering rows, and files. Useful operations only: the head at suffix
- * positions, attention to keys that are seen. */
+ * models of the quickstart and for the shapes of GPT-2 small, Pythia-160M and a llama of that size, as a share of the
+ * measured peak of one core, and where the time goes. The shares come from further runs, in which the table of kernels
+ * takes the time of each call; what is left is the cache of keys and values, gathering rows, and files. Useful
+ * operations only: the matrix products, the head at suffix positions, attention to keys that are seen. Times are of the
+ * CPU, the best of several runs, and the peak is measured again beside every shape: other programs on the machine
+ * disturb both. */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -13,45 +15,84 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef enum { T_GEMM, T_ATTENTION, T_HEAD, T_GELU, T_NORM, T_ROTARY, T_COUNT } op_t;
-static const char *const timer_name[T_COUNT] = {"gemm", "attn", "head", "gelu", "norm", "rotary"};
+typedef enum { T_GEMM, T_ATTENTION, T_HEAD, T_ACT, T_NORM, T_ROTARY, T_MAP, T_COUNT } op_t;
+static const char *const timer_name[T_COUNT] = {"gemm", "attn", "head", "act", "norm", "rotary", "map"};
 static double spent[T_COUNT];
+static int timing; // else the kernels are called and nothing more
 static const tensor_ops_t *real;
+
+static double begin(void) {
+    return timing ? clock_cpu() : 0;
+}
+static void end(op_t op, double start) {
+    if (timing) spent[op] += clock_cpu() - start;
+}
 
 static void timed_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t packed,
                        const float *bias, int accumulate, float *c, int64_t ldc) {
-    double start = clock_cpu();
+    double start = begin();
     real->gemm(m, n, k, a, a_row, a_col, packed, bias, accumulate, c, ldc);
-    spent[T_GEMM] += clock_cpu() - start;
+    end(T_GEMM, start);
 }
 static void timed_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
                             float *out, int64_t ldo, float *scratch) {
-    double start = clock_cpu();
+    double start = begin();
     real->attention(n, heads, kv, scale, q, ldq, out, ldo, scratch);
-    spent[T_ATTENTION] += clock_cpu() - start;
+    end(T_ATTENTION, start);
 }
 static void timed_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64_t ldh, packed_t packed,
                        const int32_t *target, head_stat_t *stat, float *scratch) {
-    double start = clock_cpu();
+    double start = begin();
     real->head(m, d, vocab, h, ldh, packed, target, stat, scratch);
-    spent[T_HEAD] += clock_cpu() - start;
+    end(T_HEAD, start);
 }
 static void timed_gelu(int64_t n, const float *x, float *y) {
-    double start = clock_cpu();
+    double start = begin();
     real->gelu(n, x, y);
-    spent[T_GELU] += clock_cpu() - start;
+    end(T_ACT, start);
+}
+static void timed_gelu_tanh(int64_t n, const float *x, float *y) {
+    double start = begin();
+    real->gelu_tanh(n, x, y);
+    end(T_ACT, start);
+}
+static void timed_silu(int64_t n, const float *x, float *y) {
+    double start = begin();
+    real->silu(n, x, y);
+    end(T_ACT, start);
+}
+static void timed_multiply(int64_t n, const float *x, float *y) {
+    double start = begin();
+    real->multiply(n, x, y);
+    end(T_MAP, start);
+}
+static void timed_add(int64_t n, const float *x, float *y) {
+    double start = begin();
+    real->add(n, x, y);
+    end(T_MAP, start);
+}
+static void timed_clip(int64_t n, float limit, float *x) {
+    double start = begin();
+    real->clip(n, limit, x);
+    end(T_MAP, start);
+}
+static void timed_rmsnorm(int64_t rows, int64_t d, const float *x, int64_t ldx, const float *gain, float eps, float *y,
+                          int64_t ldy) {
+    double start = begin();
+    real->rmsnorm(rows, d, x, ldx, gain, eps, y, ldy);
+    end(T_NORM, start);
 }
 static void timed_layernorm(int64_t rows, int64_t d, const float *x, const float *gain, const float *bias, float eps,
                             float *y, float *stat) {
-    double start = clock_cpu();
+    double start = begin();
     real->layernorm(rows, d, x, gain, bias, eps, y, stat);
-    spent[T_NORM] += clock_cpu() - start;
+    end(T_NORM, start);
 }
 static void timed_rotary(int64_t rows, int64_t heads, int64_t head_size, int64_t dims, const int32_t *position,
                          const float *table, float sign, float *x, int64_t ld) {
-    double start = clock_cpu();
+    double start = begin();
     real->rotary(rows, heads, head_size, dims, position, table, sign, x, ld);
-    spent[T_ROTARY] += clock_cpu() - start;
+    end(T_ROTARY, start);
 }
 
 static tensor_ops_t timed_table(void) {
@@ -60,28 +101,36 @@ static tensor_ops_t timed_table(void) {
     t.attention = timed_attention;
     t.head = timed_head;
     t.gelu = timed_gelu;
+    t.gelu_tanh = timed_gelu_tanh;
+    t.silu = timed_silu;
+    t.multiply = timed_multiply;
+    t.add = timed_add;
+    t.clip = timed_clip;
     t.layernorm = timed_layernorm;
+    t.rmsnorm = timed_rmsnorm;
     t.rotary = timed_rotary;
     return t;
 }
 
 typedef struct {
     const char *name;
-    int64_t vocab, layers, width, heads, context, suffix, probes, batch_tokens;
+    const model_spec_t *model;
+    int64_t context, suffix, probes;
 } shape_t;
 
 static double useful_flop(const shape_t *s) {
-    double fed = (double)(s->context + s->suffix - 1), w = (double)s->width;
-    double layer = 2 * 12 * w * w * fed + 4 * w * fed * (fed + 1) / 2;
-    return (double)s->probes * ((double)s->layers * layer + 2 * w * (double)s->vocab * (double)s->suffix);
+    const model_spec_t *m = s->model;
+    double fed = (double)(s->context + s->suffix - 1), q = (double)spec_q_width(m), w = (double)m->width;
+    double matrices = w * (q + 2 * (double)spec_kv_width(m)) + q * w + (m->gated_ffn ? 3 : 2) * w * (double)m->ffn;
+    double layer = 2 * matrices * fed + 4 * q * fed * (fed + 1) / 2;
+    return (double)s->probes * ((double)m->layers * layer + 2 * w * (double)m->vocab * (double)s->suffix);
 }
 
 /* Seconds of the fastest run, and of all of them. */
 static int time_runs(const shape_t *s, const model_t *model, const probe_set_t *set, const char *dir, double *best,
                      double *all) {
-    engine_t spec = {1, &s->context, s->suffix, s->batch_tokens};
+    engine_t spec = {1, &s->context, s->suffix, 2048};
     arm_t bare = {.name = "bare"};
-    TRY(engine_run(&spec, model, set, &bare, 1, s->name, dir));
     for (int t = 0; t < T_COUNT; t++) spent[t] = 0;
     *best = 1e30, *all = 0;
     for (int run = 0; run < 3 || *all < 0.5; run++) {
@@ -94,73 +143,106 @@ static int time_runs(const shape_t *s, const model_t *model, const probe_set_t *
     return 0;
 }
 
-static int time_table(const shape_t *s, const tensor_ops_t *ops, const probe_set_t *set, const char *dir, double *best,
-                      double *all) {
-    const model_spec_t spec = {.family = "gpt_neox",
-                               .vocab = s->vocab,
-                               .layers = s->layers,
-                               .width = s->width,
-                               .heads = s->heads,
-                               .head_size = s->width / s->heads,
-                               .ffn = 4 * s->width,
-                               .context = s->context + s->suffix,
-                               .rotary_dims = s->width / s->heads / 4,
-                               .rotary_base = 10000,
-                               .norm_eps = 1e-5f,
-                               .parallel_residual = 1,
-                               .end_token = 0};
-    model_t *model;
-    TRY(model_create(&spec, ops, 1, &model));
-    int rc = time_runs(s, model, set, dir, best, all);
-    model_free(model);
-    return rc;
-}
-
-static int bench_shape(const shape_t *s, double peak, const char *dir) {
-    int64_t length = s->context + s->suffix;
-    probe_set_t set = {.n = s->probes, .length = length};
-    int32_t *tokens = mem_new(s->probes * length, sizeof *tokens, "bench");
-    set.probe = mem_new(s->probes, sizeof *set.probe, "bench");
-    if (!tokens || !set.probe) return -1;
-    for (int64_t i = 0; i < s->probes * length; i++) tokens[i] = (int32_t)rng_below(1, RNG_TEST, (uint64_t)i, s->vocab);
-    for (int64_t i = 0; i < s->probes; i++)
-        set.probe[i] = (probe_t){.probe_id = i, .length = length, .tokens = tokens + i * length};
-    double best, all, flop = useful_flop(s);
-    tensor_ops_t timed = timed_table();
-    TRY(time_table(s, real, &set, dir, &best, &all));
-    printf("%-10s %6lld %5lld %8.0f %6.1f%% |", s->name, (long long)s->context, (long long)s->batch_tokens,
-           (double)(s->probes * (length - 1)) / best, 100 * flop / best / peak);
-    TRY(time_table(s, &timed, &set, dir, &best, &all));
+static int bench_model(const shape_t *s, const model_t *model, const probe_set_t *set, const char *dir) {
+    double best, all, before = tensor_peak(real);
+    timing = 0;
+    TRY(time_runs(s, model, set, dir, &best, &all));
+    double after = tensor_peak(real), peak = before > after ? before : after;
+    printf("%-11s %7lld %6lld %8.0f %7.1f %6.1f%% |", s->name, (long long)s->context, (long long)s->suffix,
+           (double)(s->probes * (set->length - 1)) / best, peak * 1e-9, 100 * useful_flop(s) / best / peak);
+    timing = 1;
+    TRY(time_runs(s, model, set, dir, &best, &all));
     double rest = all;
     for (int t = 0; t < T_COUNT; t++) {
         printf(" %5.1f%%", 100 * spent[t] / all);
         rest -= spent[t];
     }
     printf(" %5.1f%%\n", 100 * rest / all);
-    mem_free(tokens);
-    mem_free(set.probe);
+    fflush(stdout);
     return 0;
 }
 
+static int bench_shape(const shape_t *s, const model_t *model, const char *dir) {
+    int64_t length = s->context + s->suffix;
+    probe_set_t set = {.n = s->probes, .length = length};
+    int32_t *tokens = mem_new(s->probes * length, sizeof *tokens, "bench");
+    set.probe = mem_new(s->probes, sizeof *set.probe, "bench");
+    int rc = tokens && set.probe ? 0 : -1;
+    for (int64_t i = 0; rc == 0 && i < s->probes * length; i++)
+        tokens[i] = (int32_t)rng_below(1, RNG_TEST, (uint64_t)i, s->model->vocab);
+    for (int64_t i = 0; rc == 0 && i < s->probes; i++)
+        set.probe[i] = (probe_t){.probe_id = i, .length = length, .tokens = tokens + i * length};
+    if (rc == 0) rc = bench_model(s, model, &set, dir);
+    mem_free(tokens);
+    mem_free(set.probe);
+    return rc;
+}
+
+/* Shapes that share a model stand one after the other. */
+static int bench_shapes(const shape_t *shape, int64_t n, const char *dir) {
+    tensor_ops_t timed = timed_table();
+    model_t *model = NULL;
+    for (int64_t i = 0; i < n; i++) {
+        if (i == 0 || shape[i].model != shape[i - 1].model) {
+            model_free(model);
+            model = NULL;
+            TRY(model_create(shape[i].model, &timed, 1, &model));
+        }
+        if (bench_shape(&shape[i], model, dir) != 0) {
+            model_free(model);
+            return -1;
+        }
+    }
+    model_free(model);
+    return 0;
+}
+
+/* A model of the quickstart. */
+static model_spec_t trained(int64_t layers, int64_t width, int64_t heads) {
+    return (model_spec_t){.family = "gpt_neox",
+                          .vocab = 4096,
+                          .layers = layers,
+                          .width = width,
+                          .heads = heads,
+                          .head_size = width / heads,
+                          .ffn = 4 * width,
+                          .context = 128,
+                          .rotary_dims = width / heads / 4,
+                          .rotary_base = 10000,
+                          .norm_eps = 1e-5f,
+                          .parallel_residual = 1};
+}
+
 int main(int argc, char **argv) {
-    static const shape_t shape[] = {
-        {"small", 4096, 2, 64, 2, 64, 32, 200, 2048},       {"medium", 4096, 3, 128, 4, 64, 32, 100, 2048},
-        {"large", 4096, 3, 256, 8, 64, 32, 100, 2048},      {"large", 4096, 3, 256, 8, 96, 32, 100, 2048},
-        {"gpt2-124m", 50304, 12, 768, 12, 96, 32, 8, 2048},
+    const model_spec_t small = trained(2, 64, 2), medium = trained(3, 128, 4), large = trained(3, 256, 8);
+    model_spec_t pythia = trained(12, 768, 12), gpt2, llama;
+    pythia.vocab = 50304, pythia.context = 2048;
+    gpt2 = pythia;
+    gpt2.family = "gpt2", gpt2.vocab = 50257, gpt2.context = 1024, gpt2.act = ACT_GELU_TANH;
+    gpt2.parallel_residual = 0, gpt2.rotary_dims = 0, gpt2.learned_positions = gpt2.tied_head = 1;
+    llama = trained(30, 576, 9);
+    llama.family = "llama", llama.vocab = 49152, llama.context = 2048, llama.kv_heads = 3, llama.ffn = 1536;
+    llama.rotary_dims = 64, llama.norm = NORM_RMS, llama.gated_ffn = 1, llama.act = ACT_SILU, llama.tied_head = 1;
+    llama.parallel_residual = 0, llama.attention_bias = llama.ffn_bias = BIAS_NONE;
+    const shape_t shape[] = {
+        {"small", &small, 64, 32, 200},       {"medium", &medium, 64, 32, 100},     {"large", &large, 64, 32, 100},
+        {"large", &large, 96, 32, 100},       {"gpt2-124m", &gpt2, 50, 50, 10},     {"gpt2-124m", &gpt2, 448, 64, 2},
+        {"pythia-160m", &pythia, 50, 50, 10}, {"pythia-160m", &pythia, 448, 64, 2}, {"llama-135m", &llama, 50, 50, 10},
+        {"llama-135m", &llama, 448, 64, 2},
     };
     char dir[300];
     par_init(&argc, &argv);
     real = tensor_kernels(argc > 1 ? argv[1] : "auto");
-    double peak = real ? tensor_peak(real) : 0;
     int rc = real ? 0 : -1;
     snprintf(dir, sizeof dir, "%s/bench_probe.XXXXXX", getenv("TMP") ? getenv("TMP") : "/tmp");
     if (rc == 0 && !mkdtemp(dir)) rc = err_set("%s: cannot be made", dir);
-    printf("probe: kernels %s, measured peak %.1f GFLOP/s, one rank, suffix 32\n", real ? real->name : "?",
-           peak * 1e-9);
-    printf("shape     context batch    tok/s    peak |");
+    printf(
+        "probe: kernels %s, one rank, batches of 2048 tokens; GFLOP/s measured, share reached | shares of the time\n",
+        real ? real->name : "?");
+    printf("shape       context suffix    tok/s GFLOP/s   share |");
     for (int t = 0; t < T_COUNT; t++) printf(" %6s", timer_name[t]);
     printf("   rest\n");
-    for (size_t i = 0; i < sizeof shape / sizeof *shape && rc == 0; i++) rc = bench_shape(&shape[i], peak, dir);
+    if (rc == 0) rc = bench_shapes(shape, (int64_t)(sizeof shape / sizeof *shape), dir);
     if (rc != 0) fprintf(stderr, "bench_probe: %s\n", err_text());
     dir_remove(dir);
     par_finalize();
