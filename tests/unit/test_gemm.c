@@ -2,8 +2,9 @@
  * not depend on its neighbours, nothing is written outside; the reference is right (double, and OpenBLAS). */
 #include "base/mem.h"
 #include "base/rng.h"
+#include "tensor/kernels.h"
 #include "tensor/math.h"
-#include "tensor/tensor.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -236,6 +237,153 @@ static void test_against_double_and_openblas(void **state) {
     product_free(&p);
 }
 
+/* A product of bf16 numbers with each way of making it, C and its surroundings against the reference, NaNs as such. */
+static void check_dot_bf16(product_t *p, int with_bias) {
+    void *stored = mem_new(packed_bytes(PACKED_DOT_BF16, p->n, p->k), 1, "pairs");
+    packed_fill(PACKED_DOT_BF16, p->n, p->k, p->b, p->n, 1, stored);
+    packed_t b = {stored, PACKED_DOT_BF16};
+    const float *bias = with_bias ? p->bias : NULL;
+    memcpy(p->expected, p->start, (size_t)p->c_floats * sizeof *p->c);
+    ref_gemm(p->m, p->n, p->k, p->a, p->a_row, p->a_col, b, bias, p->accumulate, p->expected + GUARD, p->ldc);
+    tensor_gemm_t *products[] = {tensor_kernels("avx2") ? dot_bf16_avx2 : NULL,
+                                 tensor_kernels("avx512") ? dot_bf16_avx512 : NULL, dot_bf16_chosen(),
+                                 tensor_kernels("auto")->gemm};
+    for (size_t v = 0; v < sizeof products / sizeof *products; v++) {
+        if (products[v] == NULL) continue;
+        memcpy(p->c, p->start, (size_t)p->c_floats * sizeof *p->c);
+        products[v](p->m, p->n, p->k, p->a, p->a_row, p->a_col, b, bias, p->accumulate, p->c + GUARD, p->ldc);
+        for (int64_t i = 0; i < p->c_floats; i++)
+            if (math_bits(p->c[i]) != math_bits(p->expected[i]) &&
+                !(p->c[i] != p->c[i] && p->expected[i] != p->expected[i]))
+                fail_msg("product %zu m %lld n %lld k %lld: C[%lld] is %a, the reference has %a", v, (long long)p->m,
+                         (long long)p->n, (long long)p->k, (long long)(i - GUARD), (double)p->c[i],
+                         (double)p->expected[i]);
+    }
+    mem_free(stored);
+}
+
+static void test_dot_bf16(void **state) {
+    (void)state;
+    for (int64_t m = 0; m <= 200; m++) {
+        uint64_t seed = 4000 + (uint64_t)m;
+        product_t p = {.m = m > 0 ? m : 3, .n = draw(seed, 1, 100), .k = draw(seed + 1000, 1, m % 20 ? 40 : 800)};
+        if (m == 0) p.k = 0;
+        p.a_col = m % 7 == 3 ? p.m + 1 : 1, p.a_row = m % 7 == 3 ? 1 : p.k + m % 3;
+        p.ldc = p.n + m % 5, p.accumulate = (int)(m / 2 % 2);
+        product_make(&p, seed);
+        check_dot_bf16(&p, (int)(m % 2));
+        product_free(&p);
+    }
+    product_t wide = {.m = 14, .n = 33, .k = 22000, .a_col = 1, .a_row = 22000, .ldc = 33}; // 2 x 7 rows fit at once
+    product_make(&wide, 4300);
+    check_dot_bf16(&wide, 1);
+    product_free(&wide);
+    product_t widest = {.m = 2, .n = 3, .k = 140000, .a_col = 1, .a_row = 140000, .ldc = 3}; // not one row fits
+    product_make(&widest, 4301);
+    check_dot_bf16(&widest, 1);
+    product_free(&widest);
+}
+
+/* Any bits at all, then numbers whose products vanish, cancel or overflow, C and the bias too. */
+static void test_dot_bf16_extremes(void **state) {
+    (void)state;
+    static const uint32_t odd[] = {0,          0x80000000, 1,          0x807fffff, 0x007fffff, 0x00800000, 0x80800000,
+                                   0x7f7fffff, 0xff7fffff, 0x7f800000, 0xff800000, 0x7f800001, 0x3f800000, 0xbf800000};
+    int64_t zeros = 0, infinities = 0;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        product_t p = {.m = 7, .n = 40, .k = draw(seed, 1, 5), .a_row = 5, .a_col = 1, .ldc = 40};
+        p.accumulate = (int)(seed / 2 % 2);
+        product_make(&p, seed);
+        struct {
+            float *x;
+            int64_t n;
+        } part[] = {{p.a, (p.m - 1) * p.a_row + p.k}, {p.b, p.n * p.k}, {p.bias, p.n}, {p.start + GUARD, p.m * p.ldc}};
+        uint64_t next = seed << 20;
+        for (int w = 0; w < 4; w++)
+            for (int64_t i = 0; i < part[w].n; i++) {
+                uint32_t u = (uint32_t)rng_u64(21, RNG_TEST, next++);
+                uint32_t exponent = seed % 4 == 1 ? 62 + (u >> 23 & 3) : w < 2 ? 189 + (u >> 23 & 3) : u >> 23 & 3;
+                if (seed % 4 == 1 && w > 1) exponent = u >> 23 & 3;
+                if (seed % 4 == 3)
+                    u = odd[u % (sizeof odd / sizeof *odd)];
+                else if (seed % 4)
+                    u = (u & 0x807fffffu) | exponent << 23;
+                part[w].x[i] = math_from_bits(u);
+            }
+        check_dot_bf16(&p, (int)(seed / 4 % 2));
+        for (int64_t i = 0; i < p.m * p.n; i++) {
+            uint32_t u = math_bits(p.expected[GUARD + i]);
+            zeros += seed % 4 == 1 && (u << 1) == 0;
+            infinities += (u << 1) == 0xff000000u;
+            assert_true((u & 0x7f800000u) != 0 || (u << 1) == 0);
+        }
+        product_free(&p);
+    }
+    assert_true(zeros > 100 && infinities > 100);
+}
+
+/* The definition, step by step, on numbers where another order, an unfused step or a kept denormal shows. */
+static void test_dot_bf16_definition(void **state) {
+    (void)state;
+    static const struct {
+        float a[2], b[2], sum;
+    } cases[] = {
+        {{0x1p-24f, 1.0f}, {1.0f, 1.0f}, 1.0f},               // odd first: 1, then 1 + 2^-24 ties to 1
+        {{1.0f, 0x1p-24f}, {1.0f, 1.0f}, 1.0f},               // 2^-24, then 1 + 2^-24
+        {{-1.0f, 0x1.02p0f}, {1.0f, 0x1.02p0f}, 0x1.01p-6f},  // the product is exact
+        {{0x1p-60f, 0x0p0f}, {0x1p-67f, 0x0p0f}, 0.0f},       // 2^-127 is flushed
+        {{-0x1.8p-126f, 0x1p-126f}, {1.0f, 1.0f}, -0.0f},     // so is what is left of two normal numbers
+        {{0x1p-127f, 0x1p-127f}, {0x1p120f, 0x1p120f}, 0.0f}, // a denormal counts as zero
+        {{0x1.fep-64f, 0x0p0f}, {0x1.02p-63f, 0x0p0f}, 0x1.00fep-126f},
+        {{1.0f, 0.0f}, {0x1.01p0f, 0.0f}, 1.0f},      // B is rounded, ties to even
+        {{0x1.03p0f, 0.0f}, {1.0f, 0.0f}, 0x1.04p0f}, // A too
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint16_t pairs[2 * GEMM_PANEL];
+        float c;
+        packed_fill(PACKED_DOT_BF16, 1, 2, cases[i].b, 1, 1, pairs);
+        ref_gemm(1, 1, 2, cases[i].a, 2, 1, (packed_t){pairs, PACKED_DOT_BF16}, NULL, 0, &c, 1);
+        if (math_bits(c) != math_bits(cases[i].sum))
+            fail_msg("case %zu: %a instead of %a", i, (double)c, (double)cases[i].sum);
+    }
+    assert_true(dot_bf16_holds(ref_gemm));
+    tensor_gemm_t *others[] = {tensor_kernels("avx2") ? dot_bf16_avx2 : NULL,
+                               tensor_kernels("avx512") ? dot_bf16_avx512 : NULL};
+    for (int v = 0; v < 2; v++)
+        if (others[v]) assert_true(dot_bf16_holds(others[v]));
+}
+
+/* A product with one thing otherwise, for the self-check to tell from the definition. */
+static int wrong; // 1: even first, 2: denormals kept, 3: the two products are summed first, 4: A is cut, not rounded
+static void wrong_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
+                       const float *bias, int accumulate, float *c, int64_t ldc) {
+    float column[8];
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            float row[8] = {0}, sum = 0;
+            memset(column, 0, sizeof column);
+            packed_column(b, k, j, column);
+            for (int64_t p = 0; p < k; p++) {
+                float x = a[i * a_row + p * a_col];
+                row[p] = wrong == 4 ? math_from_bits(math_bits(x) & 0xffff0000u) : math_from_bf16(dot_bf16_round(x));
+            }
+            for (int64_t p = 0; p < k; p += 2) {
+                if (wrong == 1) sum = fmaf(row[p + 1], column[p + 1], fmaf(row[p], column[p], sum));
+                if (wrong == 2 || wrong == 4) sum = fmaf(row[p], column[p], fmaf(row[p + 1], column[p + 1], sum));
+                if (wrong == 3) sum += fmaf(row[p], column[p], row[p + 1] * column[p + 1]);
+                if (wrong != 2 && fabsf(sum) < 0x1p-126f) sum = copysignf(0.0f, sum);
+            }
+            if (bias) sum += bias[j];
+            sum = accumulate ? c[i * ldc + j] + sum : sum;
+            c[i * ldc + j] = wrong != 2 && fabsf(sum) < 0x1p-126f ? copysignf(0.0f, sum) : sum;
+        }
+}
+
+static void test_self_check_tells(void **state) {
+    (void)state;
+    for (wrong = 1; wrong <= 4; wrong++) assert_false(dot_bf16_holds(wrong_gemm));
+}
+
 static void test_names(void **state) {
     (void)state;
     assert_non_null(tensor_kernels("auto"));
@@ -256,6 +404,10 @@ int main(void) {
         cmocka_unit_test(test_extremes),
         cmocka_unit_test(test_definition),
         cmocka_unit_test(test_against_double_and_openblas),
+        cmocka_unit_test(test_dot_bf16),
+        cmocka_unit_test(test_dot_bf16_extremes),
+        cmocka_unit_test(test_dot_bf16_definition),
+        cmocka_unit_test(test_self_check_tells),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,24 @@ static int cpu_has_avx512(void) {
 #endif
 }
 
+static int cpu_has_bf16(void) {
+#ifdef __x86_64__
+    return cpu_has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+    return 0;
+#endif
+}
+
+tensor_gemm_t *dot_bf16_chosen(void) {
+    static int holds = -1; // asked once
+    if (holds < 0) holds = dot_bf16_native && cpu_has_bf16() && dot_bf16_holds(dot_bf16_native);
+    return holds ? dot_bf16_native : NULL;
+}
+
+int tensor_has_bf16(const tensor_ops_t *ops) {
+    return strcmp(ops->name, "avx512") == 0 && dot_bf16_chosen() != NULL;
+}
+
 /* Fastest first; the reference is always there. */
 enum { TABLES = 4 };
 static int32_t list_tables(const tensor_ops_t *table[TABLES]) {

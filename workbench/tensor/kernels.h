@@ -3,6 +3,9 @@
 #define MEMPROBE_KERNELS_H
 #include "tensor/tensor.h"
 
+typedef void tensor_gemm_t(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
+                           const float *bias, int accumulate, float *c, int64_t ldc);
+
 /* NULL where the build has no such instructions. */
 extern const tensor_ops_t *const kernels_avx2;
 extern const tensor_ops_t *const kernels_avx512;
@@ -14,6 +17,19 @@ const tensor_ops_t *openblas_kernels(const tensor_ops_t *own);
 void ref_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
               const float *bias, int accumulate, float *c, int64_t ldc);
 float ref_dot(int64_t k, const float *a, int64_t a_col, packed_t b, int64_t j); // an element of the product
+
+/* ref_dot_bf16.c */
+uint16_t dot_bf16_round(float x);
+float ref_dot_bf16(int64_t k, const float *a, int64_t a_col, packed_t b, int64_t j);
+void ref_gemm_dot_bf16(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
+                       const float *bias, int accumulate, float *c, int64_t ldc);
+/* Whether gemm, which the CPU must be able to run, has the reference's bits on numbers made to show a difference. */
+int dot_bf16_holds(tensor_gemm_t *gemm);
+
+/* Products of PACKED_DOT_BF16 by multiply-adds, and by the instruction; NULL where the build has none. */
+extern tensor_gemm_t *const dot_bf16_avx2, *const dot_bf16_avx512, *const dot_bf16_native;
+/* kernels.c: dot_bf16_native where this CPU has the instruction and it holds, else NULL. */
+tensor_gemm_t *dot_bf16_chosen(void);
 
 /* ref_map.c: element-wise functions */
 void ref_exp(int64_t n, const float *x, float *y);

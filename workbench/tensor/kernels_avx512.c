@@ -5,6 +5,8 @@
 
 #include "tensor/simd_table.h"
 const tensor_ops_t *const kernels_avx512 = &simd_table;
+tensor_gemm_t *const dot_bf16_avx512 = simd_gemm_dot_bf16;
 #else
 const tensor_ops_t *const kernels_avx512 = NULL;
+tensor_gemm_t *const dot_bf16_avx512 = NULL;
 #endif

@@ -1,7 +1,7 @@
 /* Packing the second factor of a product, in each of the ways in which its numbers can be stored. All kernels share
  * this. */
+#include "tensor/kernels.h"
 #include "tensor/math.h"
-#include "tensor/tensor.h"
 #include <string.h>
 
 int64_t gemm_packed_floats(int64_t n, int64_t k) {
@@ -64,13 +64,33 @@ static size_t number_bytes(packed_type_t type) {
     return type == PACKED_F32 ? sizeof(float) : sizeof(uint16_t);
 }
 
+/* Pairs are whole. */
+static int64_t stored_terms(packed_type_t type, int64_t k) {
+    return type == PACKED_DOT_BF16 ? k + k % 2 : k;
+}
+
 int64_t packed_bytes(packed_type_t type, int64_t n, int64_t k) {
-    return gemm_packed_floats(n, k) * (int64_t)number_bytes(type);
+    return gemm_packed_floats(n, stored_terms(type, k)) * (int64_t)number_bytes(type);
+}
+
+/* Panels [n / 32][terms / 2][32][2]. */
+static void fill_pairs(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, uint16_t *to) {
+    for (int64_t first = 0; first < n; first += GEMM_PANEL)
+        for (int64_t p = 0; p < k; p += 2)
+            for (int64_t j = first; j < first + GEMM_PANEL; j++) {
+                const float *from = b + p * b_row + j * b_col;
+                *to++ = j < n ? dot_bf16_round(from[0]) : 0;
+                *to++ = j < n && p + 1 < k ? dot_bf16_round(from[b_row]) : 0;
+            }
 }
 
 void packed_fill(packed_type_t type, int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, void *data) {
     if (type == PACKED_F32) {
         gemm_pack(n, k, b, b_row, b_col, data);
+        return;
+    }
+    if (type == PACKED_DOT_BF16) {
+        fill_pairs(n, k, b, b_row, b_col, data);
         return;
     }
     uint16_t (*narrow)(float) = type == PACKED_BF16 ? math_to_bf16 : math_to_f16;
@@ -81,10 +101,17 @@ void packed_fill(packed_type_t type, int64_t n, int64_t k, const float *b, int64
 }
 
 packed_t packed_from(packed_t b, int64_t k, int64_t first) {
-    return (packed_t){(const uint8_t *)b.data + (size_t)(first * k) * number_bytes(b.type), b.type};
+    return (packed_t){(const uint8_t *)b.data + (size_t)(first * stored_terms(b.type, k)) * number_bytes(b.type),
+                      b.type};
 }
 
 void packed_column(packed_t b, int64_t k, int64_t j, float *column) {
+    if (b.type == PACKED_DOT_BF16) {
+        const uint16_t *pair = packed_from(b, k, j / GEMM_PANEL * GEMM_PANEL).data;
+        for (int64_t p = 0; p < k; p++)
+            column[p] = math_from_bf16(pair[p / 2 * 2 * GEMM_PANEL + j % GEMM_PANEL * 2 + p % 2]);
+        return;
+    }
     int64_t at = j / GEMM_PANEL * GEMM_PANEL * k + j % GEMM_PANEL;
     const float *whole = b.data;
     const uint16_t *half = b.data;

@@ -185,9 +185,23 @@ static void simd_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64
     }
 }
 
+static tensor_gemm_t simd_gemm_dot_bf16; // simd_dot_bf16.h
+
+/* By the instruction where there is one; the bits are the same. */
+static void gemm_dot_bf16(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
+                          const float *bias, int accumulate, float *c, int64_t ldc) {
+    tensor_gemm_t *product = simd_gemm_dot_bf16;
+#ifdef __AVX512F__
+    if (dot_bf16_chosen()) product = dot_bf16_chosen();
+#endif
+    product(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);
+}
+
 static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
                       const float *bias, int accumulate, float *c, int64_t ldc) {
-    if (b.type == PACKED_F32)
+    if (b.type == PACKED_DOT_BF16)
+        gemm_dot_bf16(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);
+    else if (b.type == PACKED_F32)
         simd_gemm_f32(m, n, k, a, a_row, a_col, b.data, bias, accumulate, c, ldc);
     else
         ref_gemm(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);

@@ -3,6 +3,7 @@
 #ifndef MEMPROBE_SIMD_TABLE_H
 #define MEMPROBE_SIMD_TABLE_H
 #include "tensor/simd_attention.h"
+#include "tensor/simd_dot_bf16.h"
 #include "tensor/simd_gemm.h"
 #include "tensor/simd_head.h"
 #include "tensor/simd_map.h"

@@ -50,7 +50,15 @@ void kv_append(tensor_kv_t *kv, int64_t n, const float *k, int64_t ldk, const fl
 /* A packed matrix B (k, n), the second factor of a product: panels [n / 32][k][32], zero-padded. The type says how its
  * numbers are stored. Halves are widened, exactly, as a kernel loads them: a product has the bits that it has with the
  * same numbers stored as F32. */
-typedef enum { PACKED_F32, PACKED_BF16, PACKED_F16 } packed_type_t;
+typedef enum {
+    PACKED_F32,
+    PACKED_BF16,
+    PACKED_F16,
+    /* A product of its own: both factors are rounded to bf16, two terms a step, denormals are zeros, as the instruction
+     * VDPBF16PS has it and ref_dot_bf16.c defines it. Stored as pairs [n / 32][(k + 1) / 2][32][2]. A kernel without
+     * the instruction has the same bits, at about the rate of F32. */
+    PACKED_DOT_BF16
+} packed_type_t;
 typedef struct {
     const void *data;
     packed_type_t type;
@@ -156,6 +164,9 @@ typedef struct tensor_ops {
 const tensor_ops_t *tensor_kernels(const char *name);
 /* Names available on this CPU, comma-separated, for messages and the manifest. */
 const char *tensor_available(void);
+
+/* Whether these kernels multiply PACKED_DOT_BF16 by the CPU's own instruction. */
+int tensor_has_bf16(const tensor_ops_t *ops);
 
 /* Floats of scratch. */
 int64_t attention_scratch(int64_t n, int64_t length, int64_t head_size);

@@ -70,6 +70,18 @@ static inline v16 v16_fma(v16 a, v16 b, v16 c) {
 static inline v16 v16_fnma(v16 a, v16 b, v16 c) {
     return (v16){_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi)};
 }
+static inline __m256 vec_pair_even(__m256 a) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(a), 16));
+}
+static inline __m256 vec_pair_odd(__m256 a) {
+    return _mm256_and_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32((int32_t)0xffff0000)));
+}
+static inline v16 v16_pair_even(v16 a) {
+    return (v16){vec_pair_even(a.lo), vec_pair_even(a.hi)};
+}
+static inline v16 v16_pair_odd(v16 a) {
+    return (v16){vec_pair_odd(a.lo), vec_pair_odd(a.hi)};
+}
 static inline v16 v16_max(v16 a, v16 b) {
     return (v16){_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
 }

@@ -62,6 +62,13 @@ static inline v16 v16_fma(v16 a, v16 b, v16 c) {
 static inline v16 v16_fnma(v16 a, v16 b, v16 c) {
     return _mm512_fnmadd_ps(a, b, c);
 }
+/* Of lanes that hold pairs of bf16: the first, which is the lower half, and the second. */
+static inline v16 v16_pair_even(v16 a) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(a), 16));
+}
+static inline v16 v16_pair_odd(v16 a) {
+    return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(a), _mm512_set1_epi32((int32_t)0xffff0000)));
+}
 /* a > b ? a : b, so b when one is NaN. */
 static inline v16 v16_max(v16 a, v16 b) {
     return _mm512_max_ps(a, b);

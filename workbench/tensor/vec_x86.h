@@ -11,6 +11,17 @@
 #define V16_UNROLL _Pragma("GCC unroll 32")
 #endif
 
+/* Between these the CPU takes denormal operands as zeros and leaves denormal results as zeros. */
+#define V16_FLUSHES
+static inline unsigned vec_flush_begin(void) {
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040u); // flush to zero, denormals are zeros
+    return before;
+}
+static inline void vec_flush_end(unsigned before) {
+    _mm_setcsr(before);
+}
+
 /* Lane i takes lane i + 4, then i + 2, then i + 1. */
 static inline float vec_fold8_add(__m256 x) {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
