@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "model_check.h"
+#include <math.h>
 #include <string.h>
 
 enum { SEQUENCES = 3, LENGTH = 40, ROWS = 64 };
@@ -97,6 +98,38 @@ static void test_bits_of_any_batch(void **state) {
             for (uint64_t seed = 2; seed < 5; seed++) feed_at_random(model, &truth, seed, 21, NULL);
             model_free(model);
         }
+        mem_free(truth.hidden);
+        model_free(reference);
+    }
+}
+
+/* In bf16 the same holds, of other bits; back in fp32 they are the first ones. */
+static void test_bits_of_bf16(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS; kind++) {
+        truth_t whole, truth;
+        model_t *reference = check_model(kind, "reference");
+        make_truth(reference, &whole);
+        check_ok(model_set_precision(reference, PRECISION_BF16));
+        make_truth(reference, &truth);
+        const int64_t floats = SEQUENCES * LENGTH * whole.spec->width;
+        double difference = 0, size = 0;
+        for (int64_t i = 0; i < floats; i++) {
+            difference += fabs((double)truth.hidden[i] - (double)whole.hidden[i]);
+            size += fabs((double)whole.hidden[i]);
+        }
+        assert_true(difference > 0 && difference < 0.05 * size);
+        for (int k = 0; k < CHECK_KERNELS; k++) {
+            if (tensor_kernels(check_kernels[k]) == NULL) continue;
+            model_t *model = check_model(kind, check_kernels[k]);
+            check_ok(model_set_precision(model, PRECISION_BF16));
+            feed_at_random(model, &truth, 1, 1, NULL);
+            for (uint64_t seed = 2; seed < 4; seed++) feed_at_random(model, &truth, seed, 21, NULL);
+            check_ok(model_set_precision(model, PRECISION_FP32));
+            feed_at_random(model, &whole, 5, 21, NULL);
+            model_free(model);
+        }
+        mem_free(whole.hidden);
         mem_free(truth.hidden);
         model_free(reference);
     }
@@ -398,6 +431,7 @@ static void test_pack_follows_the_parameters(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits_of_any_batch),
+        cmocka_unit_test(test_bits_of_bf16),
         cmocka_unit_test(test_identity_changes_no_bit),
         cmocka_unit_test(test_head_of_selected_rows),
         cmocka_unit_test(test_attachments_take_part),

@@ -166,6 +166,11 @@ static int write_manifest(const plan_t *plan, const cost_t *cost, int argc, char
     if (!manifest) return -1;
     json_object_set_new(manifest, "ranks", json_integer(par_size()));
     json_object_set_new(manifest, "kernels", json_string(plan->ops->name));
+    json_t *precision = json_object();
+    for (int32_t i = 0; i < plan->study->n_models; i++)
+        json_object_set_new(precision, plan->study->model[i].name, json_string(plan->study->model[i].precision_name));
+    json_object_set_new(manifest, "precision", precision);
+    json_object_set_new(manifest, "bf16_instruction", json_boolean(tensor_has_bf16(plan->ops)));
     json_object_set_new(manifest, "wall_seconds", json_real(cost->wall));
     json_object_set_new(manifest, "cpu_seconds", json_real(cost->cpu));
     json_object_set_new(manifest, "peak_memory_bytes", json_integer((json_int_t)cost->memory));

@@ -55,6 +55,11 @@ static void add_kernels(hasher_t *h, const plan_t *plan) {
     if (strcmp(plan->ops->name, "openblas") == 0) hasher_add_text(h, "openblas");
 }
 
+/* Of what is computed with model i. */
+static void add_precision(hasher_t *h, const plan_t *plan, int32_t i) {
+    if (plan->study->model[i].precision == PRECISION_BF16) hasher_add_text(h, "bf16");
+}
+
 /* Adds a stage; its folder is CACHE/VERB-HASH unless dir is given. Returns its folder, NULL on failure. */
 static const char *add_stage(plan_t *plan, const char *verb, const char *name, const char *dir, hash_t hash,
                              int (*run)(const plan_t *, stage_t *), int32_t model, int32_t memory, int32_t resumable) {
@@ -357,7 +362,9 @@ static int plan_census(plan_t *plan, hash_t ingest, hash_t controls, hash_t *pro
     return plan->probes_dir ? 0 : -1;
 }
 
-static int plan_model(plan_t *plan, int32_t i, hash_t ingest, hash_t *hash) {
+/* model_hash (i + 1): those of the models before are there. */
+static int plan_model(plan_t *plan, int32_t i, hash_t ingest, hash_t *model_hash) {
+    hash_t *hash = &model_hash[i];
     const study_model_t *model = &plan->study->model[i];
     if (!model->train) {
         plan->model_dir[i] = model->checkpoint;
@@ -375,6 +382,11 @@ static int plan_model(plan_t *plan, int32_t i, hash_t ingest, hash_t *hash) {
     for (size_t k = 0; k < sizeof reals / sizeof reals[0]; k++) hasher_add_f64(h, reals[k]);
     add_kernels(h, plan);
     *hash = hasher_finish(h);
+    for (int32_t other = 0; other < i; other++) // the same training, to be probed in another precision
+        if (plan->study->model[other].train && memcmp(&model_hash[other], hash, sizeof *hash) == 0) {
+            plan->model_dir[i] = plan->model_dir[other];
+            return 0;
+        }
     const char *name = format_text(plan->arena, "train %s", model->name);
     plan->model_dir[i] = add_stage(plan, "train", name, NULL, *hash, stage_train, i, -1, 1);
     return plan->model_dir[i] ? 0 : -1;
@@ -387,6 +399,7 @@ static int plan_store(plan_t *plan, int32_t i, int32_t m, hash_t ingest, hash_t 
     add_hash(h, model);
     hasher_add_i64(h, plan->study->memory[m].stride);
     add_kernels(h, plan);
+    add_precision(h, plan, i);
     *hash = hasher_finish(h);
     for (int32_t other = 0; other < m; other++) // two memories with the same store share it
         if (plan->store_dir[i][other] && plan->study->memory[other].stride == plan->study->memory[m].stride) {
@@ -410,6 +423,7 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
     hasher_add_text(h, study->probe.decode);
     hasher_add_text(h, study->probe.verify);
     add_kernels(h, plan);
+    add_precision(h, plan, i);
     if (m >= 0) {
         const study_memory_t *memory = &study->memory[m];
         add_hash(h, store);
@@ -446,7 +460,7 @@ static int add_stages(plan_t *plan, int remember) {
     }
     if (study->n_models > 0) TRY_GOTO(plan_census(plan, ingest, controls, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {
-        TRY_GOTO(plan_model(plan, i, ingest, &model[i]), end);
+        TRY_GOTO(plan_model(plan, i, ingest, model), end);
         hasher_add_text(report, study->model[i].name);
     }
     for (int32_t i = 0; i < study->n_models; i++)

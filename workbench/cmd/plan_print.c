@@ -100,6 +100,18 @@ static double predict_flop(const plan_t *plan, const stage_t *stage, double toke
     return probes * token + search;
 }
 
+/* FLOP/s on one core. */
+static double stage_peak(const plan_t *plan, const stage_t *stage, double peak) {
+    int is_bf16 = stage->model >= 0 && plan->study->model[stage->model].precision == PRECISION_BF16;
+    return is_bf16 && strcmp(stage->verb, "train") != 0 && tensor_has_bf16(plan->ops) ? 2 * peak : peak;
+}
+
+static int has_bf16_model(const plan_t *plan) {
+    for (int32_t i = 0; i < plan->study->n_models; i++)
+        if (plan->study->model[i].precision == PRECISION_BF16) return 1;
+    return 0;
+}
+
 int plan_print(const plan_t *plan) {
     int is_exact, is_drawn;
     double tokens = guess_tokens(plan, &is_exact), probes = guess_probes(plan, &is_drawn),
@@ -110,7 +122,8 @@ int plan_print(const plan_t *plan) {
     printf("%-28s %-7s %10s %10s   %s\n", "stage", "state", "FLOP", "time", "folder");
     for (int32_t i = 0; i < plan->n_stages; i++) {
         const stage_t *stage = &plan->stage[i];
-        double flop = predict_flop(plan, stage, tokens, probes), seconds = flop / (0.6 * peak * par_size());
+        double flop = predict_flop(plan, stage, tokens, probes),
+               seconds = flop / (0.6 * stage_peak(plan, stage, peak) * par_size());
         snprintf(flop_text, sizeof flop_text, "%.2g", flop);
         num_print_seconds(time_text, seconds);
         const char *state = stage->done ? "done"
@@ -129,5 +142,8 @@ int plan_print(const plan_t *plan) {
     printf(
         "to do: about %s of arithmetic on %d rank%s, at 60 %% of the %.0f GFLOP/s measured on one core (%s kernels)\n",
         num_print_seconds(time_text, total), par_size(), par_size() > 1 ? "s" : "", peak * 1e-9, plan->ops->name);
+    if (has_bf16_model(plan))
+        printf("bf16: %s\n", tensor_has_bf16(plan->ops) ? "by this CPU's instruction, at twice that rate"
+                                                        : "without an instruction of this CPU, at that rate");
     return 0;
 }

@@ -196,7 +196,7 @@ static int check_context(const plan_t *plan, int32_t i, const model_t *model) {
 /* Collective. */
 static int load_model(const plan_t *plan, int32_t i, model_t **model) {
     *model = NULL;
-    int rc = model_load(plan->model_dir[i], plan->ops, model);
+    int rc = model_load_as(plan->study->model[i].precision, plan->model_dir[i], plan->ops, model);
     if (rc == 0) rc = check_vocabulary(plan, i, *model);
     if (rc == 0) rc = check_context(plan, i, *model);
     if (par_agree(rc) == 0) return 0;

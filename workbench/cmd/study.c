@@ -77,6 +77,9 @@ static const opt_t MODEL[] = {
     {"train", OPT_BOOL, AT(study_model_t, train), "no", 0, 0, "yes: train it here, on the member documents"},
     {"checkpoint", OPT_TEXT, AT(study_model_t, checkpoint), "", 0, 0,
      "else: a Hugging Face folder with config.json, *.safetensors, tokenizer.json"},
+    {"precision", OPT_TEXT, AT(study_model_t, precision_name), "fp32", 0, 0,
+     "of its weights and what they multiply when it is probed: fp32, or bf16 at up to twice the rate. Training is "
+     "fp32"},
 };
 
 static const opt_t TRAIN[] = {
@@ -191,6 +194,8 @@ static int load_model(ini_t *ini, const char *name, study_model_t *model) {
     model->name = name;
     TRY(check_name(section, name));
     TRY(opt_fill(MODEL, ROWS(MODEL), ini, section, model));
+    if (precision_find(model->precision_name, &model->precision) != 0)
+        return err_context("%s: [%s]", ini_where(ini, section, "precision"), section);
     if (model->train && *model->checkpoint)
         return err_set("%s: [%s] has train = yes and a checkpoint; a model is trained here or loaded, not both",
                        ini_where(ini, section, "checkpoint"), section);

@@ -4,6 +4,7 @@
 #define MEMPROBE_STUDY_H
 #include "base/ini.h"
 #include "index/probes.h"
+#include "model/model.h"
 #include "model/spec.h"
 #include <stdio.h>
 
@@ -46,6 +47,8 @@ typedef struct {
     const char *name;
     int32_t train;
     const char *checkpoint; // a Hugging Face folder, when train is no
+    const char *precision_name;
+    precision_t precision; // of probing and of the store
     int64_t layers, width, heads, ffn, context, batch;
     double rotary_pct, epochs, lr, lr_end, warmup, decay, clip, save_every;
     int32_t parallel_residual;

@@ -262,10 +262,11 @@ static int check_tied_head(const load_t *load) {
                    safetensors_path(file), name);
 }
 
-static int load_from(load_t *load, const tensor_ops_t *ops, model_t **out) {
+static int load_from(load_t *load, precision_t precision, const tensor_ops_t *ops, model_t **out) {
     TRY(visit_pieces(load, check_piece));
     TRY(check_spare(load));
     TRY(model_allocate(load->spec, ops, &load->model));
+    load->model->precision = precision;
     if (visit_pieces(load, read_piece) != 0 || check_tied_head(load) != 0 || model_pack(load->model) != 0) {
         model_free(load->model);
         return -1;
@@ -294,14 +295,18 @@ static int open_folder(const char *dir, shards_t *shards, model_spec_t *spec, lo
     return 0;
 }
 
-int model_load(const char *dir, const tensor_ops_t *ops, model_t **out) {
+int model_load_as(precision_t precision, const char *dir, const tensor_ops_t *ops, model_t **out) {
     model_spec_t spec;
     shards_t shards = {0};
     load_t load;
     int rc = open_folder(dir, &shards, &spec, &load);
-    if (rc == 0) rc = load_from(&load, ops, out);
+    if (rc == 0) rc = load_from(&load, precision, ops, out);
     shards_close(&shards);
     return rc;
+}
+
+int model_load(const char *dir, const tensor_ops_t *ops, model_t **out) {
+    return model_load_as(PRECISION_FP32, dir, ops, out);
 }
 
 /* Adds a name to a list "a, b" unless it is there. */

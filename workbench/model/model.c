@@ -125,34 +125,58 @@ const model_tensor_t *model_tensors(const model_t *model, int32_t *n) {
     return model->tensor;
 }
 
+int precision_find(const char *name, precision_t *precision) {
+    int is_fp32 = strcmp(name, "fp32") == 0;
+    if (!is_fp32 && strcmp(name, "bf16") != 0) return err_set("precision %s: known: fp32, bf16", name);
+    *precision = is_fp32 ? PRECISION_FP32 : PRECISION_BF16;
+    return 0;
+}
+
+precision_t model_precision(const model_t *model) {
+    return model->precision;
+}
+
+int model_set_precision(model_t *model, precision_t precision) {
+    mem_free(model->packed);
+    mem_free(model->layer);
+    model->packed = NULL;
+    model->layer = NULL;
+    model->precision = precision;
+    return model_pack(model);
+}
+
+static packed_type_t packed_type(const model_t *model) {
+    return model->precision == PRECISION_BF16 ? PACKED_DOT_BF16 : PACKED_F32;
+}
+
 /* Packs one linear weight (out, in) at *next, which moves on. */
-static packed_t pack_linear(int64_t out, int64_t in, const float *weight, float **next) {
-    float *packed = *next;
-    gemm_pack(out, in, weight, 1, in, packed);
-    *next += gemm_packed_floats(out, in);
-    return packed_f32(packed);
+static packed_t pack_linear(packed_type_t type, int64_t out, int64_t in, const float *weight, char **next) {
+    packed_t packed = {*next, type};
+    packed_fill(type, out, in, weight, 1, in, *next);
+    *next += packed_bytes(type, out, in);
+    return packed;
 }
 
 int model_pack(model_t *model) {
     const model_spec_t *spec = &model->spec;
+    const packed_type_t type = packed_type(model);
     int64_t width = spec->width, ffn = spec->ffn, q = spec_q_width(spec), qkv = q + 2 * spec_kv_width(spec);
     if (model->packed == NULL) {
-        int64_t layer = gemm_packed_floats(qkv, width) + gemm_packed_floats(width, q) +
-                        (spec->gated_ffn ? 2 : 1) * gemm_packed_floats(ffn, width) + gemm_packed_floats(width, ffn);
-        int64_t floats = spec->layers * layer + gemm_packed_floats(spec->vocab, width);
-        model->packed = mem_new(floats, sizeof(float), "packed weights");
+        int64_t layer = packed_bytes(type, qkv, width) + packed_bytes(type, width, q) +
+                        (spec->gated_ffn ? 2 : 1) * packed_bytes(type, ffn, width) + packed_bytes(type, width, ffn);
+        model->packed = mem_new(spec->layers * layer + packed_bytes(type, spec->vocab, width), 1, "packed weights");
         model->layer = mem_new(spec->layers, sizeof *model->layer, "packed layers");
         if (model->packed == NULL || model->layer == NULL) return -1;
     }
-    float *next = model->packed;
+    char *next = model->packed;
     for (int64_t l = 0; l < spec->layers; l++) {
         layer_weights_t w = model->weights[l];
-        model->layer[l].qkv = pack_linear(qkv, width, w.qkv, &next);
-        model->layer[l].out = pack_linear(width, q, w.out, &next);
-        if (spec->gated_ffn) model->layer[l].gate = pack_linear(ffn, width, w.gate, &next);
-        model->layer[l].up = pack_linear(ffn, width, w.up, &next);
-        model->layer[l].down = pack_linear(width, ffn, w.down, &next);
+        model->layer[l].qkv = pack_linear(type, qkv, width, w.qkv, &next);
+        model->layer[l].out = pack_linear(type, width, q, w.out, &next);
+        if (spec->gated_ffn) model->layer[l].gate = pack_linear(type, ffn, width, w.gate, &next);
+        model->layer[l].up = pack_linear(type, ffn, width, w.up, &next);
+        model->layer[l].down = pack_linear(type, width, ffn, w.down, &next);
     }
-    model->head = pack_linear(spec->vocab, width, model->outer.head, &next);
+    model->head = pack_linear(type, spec->vocab, width, model->outer.head, &next);
     return 0;
 }

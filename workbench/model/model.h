@@ -16,8 +16,15 @@ typedef struct {
 
 typedef struct model model_t;
 
+/* How hidden states meet the weight matrices, the head's among them. FP32: the sums and products of floats. BF16: both
+ * rounded to bf16, sums of floats (PACKED_DOT_BF16). Embeddings, norms, attention among the positions, activations and
+ * the statistics of the head are of floats in either. */
+typedef enum { PRECISION_FP32, PRECISION_BF16 } precision_t;
+int precision_find(const char *name, precision_t *precision); // "fp32" or "bf16"; else a message
+
 int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t seed, model_t **model); // random weights
 int model_load(const char *dir, const tensor_ops_t *ops, model_t **model); // a Hugging Face folder; refuses by name
+int model_load_as(precision_t precision, const char *dir, const tensor_ops_t *ops, model_t **model); // model_load: FP32
 /* What model_load would load: all its checks but those that read the weights themselves; nothing is allocated for them.
  */
 typedef struct {
@@ -34,6 +41,8 @@ const model_spec_t *model_spec(const model_t *model);
 const tensor_ops_t *model_ops(const model_t *model);
 float *model_parameters(model_t *model, int64_t *n); // the block; call model_pack after changing it
 const model_tensor_t *model_tensors(const model_t *model, int32_t *n);
+int model_set_precision(model_t *model, precision_t precision); // packs again. Only a model of FP32 can be trained
+precision_t model_precision(const model_t *model);
 int model_pack(model_t *model); // packs the weights for the kernels; load and create have done it
 
 /* Attachments: how an external memory takes part in a forward pass. Every callback is optional. x is theirs to change;

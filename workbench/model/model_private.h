@@ -153,9 +153,10 @@ struct model {
     float *plain;             // (2, width) gains of 1 and biases of 0 of a norm that has none; NULL when it has
     layer_weights_t *weights; // (layers) pointers into parameters
     outer_weights_t outer;    // and those of the others
-    float *packed;            // all packed weights
-    layer_packed_t *layer;    // (layers) pointers into packed
-    packed_t head;            // pointer into packed
+    precision_t precision;
+    void *packed;          // all packed weights
+    layer_packed_t *layer; // (layers) pointers into packed
+    packed_t head;         // pointer into packed
 };
 
 /* A model whose parameters are all zero and not yet packed. */
