@@ -322,6 +322,28 @@ static void test_dot_bf16_extremes(void **state) {
     assert_true(zeros > 100 && infinities > 100);
 }
 
+/* Columns come back rounded, from the first panel and from a later one; pairs of an odd number of terms are whole. */
+static void test_dot_bf16_packing(void **state) {
+    (void)state;
+    enum { K = 5, N = 70 };
+    float b[K * N], column[K];
+    uint16_t pairs[3 * GEMM_PANEL * (K + 1)];
+    assert_int_equal(packed_bytes(PACKED_DOT_BF16, N, K), sizeof pairs);
+    tensor_fill_normal(9, 0, K * N, 1.0f, b);
+    b[3] = 0x1p-130f, b[64] = -0x1p-130f;
+    packed_fill(PACKED_DOT_BF16, N, K, b, N, 1, pairs);
+    packed_t all = {pairs, PACKED_DOT_BF16}, last = packed_from(all, K, 2 * GEMM_PANEL);
+    for (int64_t j = 0; j < N; j++) {
+        packed_column(j < 64 ? all : last, K, j < 64 ? j : j - 64, column);
+        for (int64_t p = 0; p < K; p++) {
+            float x = b[p * N + j], kept = math_from_bf16(math_to_bf16(x));
+            if (fabsf(x) < 0x1p-126f) kept = copysignf(0.0f, x);
+            assert_true(math_bits(column[p]) == math_bits(kept));
+        }
+        assert_int_equal(pairs[(j / 32 * (K + 1) + K - 1) * 32 + j % 32 * 2 + 1], 0);
+    }
+}
+
 /* The definition, step by step, on numbers where another order, an unfused step or a kept denormal shows. */
 static void test_dot_bf16_definition(void **state) {
     (void)state;
@@ -335,8 +357,10 @@ static void test_dot_bf16_definition(void **state) {
         {{-0x1.8p-126f, 0x1p-126f}, {1.0f, 1.0f}, -0.0f},     // so is what is left of two normal numbers
         {{0x1p-127f, 0x1p-127f}, {0x1p120f, 0x1p120f}, 0.0f}, // a denormal counts as zero
         {{0x1.fep-64f, 0x0p0f}, {0x1.02p-63f, 0x0p0f}, 0x1.00fep-126f},
-        {{1.0f, 0.0f}, {0x1.01p0f, 0.0f}, 1.0f},      // B is rounded, ties to even
-        {{0x1.03p0f, 0.0f}, {1.0f, 0.0f}, 0x1.04p0f}, // A too
+        {{-0x1.8p-75f, 0x1p-63f}, {0x1p-76f, 0x1p-63f}, 0.0f}, // 2^-126 - 1.5 2^-151: denormal in 24 bits, so flushed
+        {{-0x1p-75f, 0x1p-63f}, {0x1p-76f, 0x1p-63f}, 0x1p-126f}, // - 2^-151: a tie to 2^-126
+        {{1.0f, 0.0f}, {0x1.01p0f, 0.0f}, 1.0f},                  // B is rounded, ties to even
+        {{0x1.03p0f, 0.0f}, {1.0f, 0.0f}, 0x1.04p0f},             // A too
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint16_t pairs[2 * GEMM_PANEL];
@@ -345,6 +369,9 @@ static void test_dot_bf16_definition(void **state) {
         ref_gemm(1, 1, 2, cases[i].a, 2, 1, (packed_t){pairs, PACKED_DOT_BF16}, NULL, 0, &c, 1);
         if (math_bits(c) != math_bits(cases[i].sum))
             fail_msg("case %zu: %a instead of %a", i, (double)c, (double)cases[i].sum);
+        if (dot_bf16_chosen() == NULL) continue;
+        dot_bf16_chosen()(1, 1, 2, cases[i].a, 2, 1, (packed_t){pairs, PACKED_DOT_BF16}, NULL, 0, &c, 1);
+        assert_true(math_bits(c) == math_bits(cases[i].sum));
     }
     assert_true(dot_bf16_holds(ref_gemm));
     tensor_gemm_t *others[] = {tensor_kernels("avx2") ? dot_bf16_avx2 : NULL,
@@ -354,7 +381,11 @@ static void test_dot_bf16_definition(void **state) {
 }
 
 /* A product with one thing otherwise, for the self-check to tell from the definition. */
-static int wrong; // 1: even first, 2: denormals kept, 3: the two products are summed first, 4: A is cut, not rounded
+static int wrong; // 1: even first, 2: denormals kept, 3: the two products are summed first, 4: A is cut, not rounded,
+                  // 5: what is flushed is seen after rounding where denormals stand
+static float flushed(float x) {
+    return wrong != 2 && fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : x;
+}
 static void wrong_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col, packed_t b,
                        const float *bias, int accumulate, float *c, int64_t ldc) {
     float column[8];
@@ -368,20 +399,22 @@ static void wrong_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t 
                 row[p] = wrong == 4 ? math_from_bits(math_bits(x) & 0xffff0000u) : math_from_bf16(dot_bf16_round(x));
             }
             for (int64_t p = 0; p < k; p += 2) {
-                if (wrong == 1) sum = fmaf(row[p + 1], column[p + 1], fmaf(row[p], column[p], sum));
-                if (wrong == 2 || wrong == 4) sum = fmaf(row[p], column[p], fmaf(row[p + 1], column[p + 1], sum));
-                if (wrong == 3) sum += fmaf(row[p], column[p], row[p + 1] * column[p + 1]);
-                if (wrong != 2 && fabsf(sum) < 0x1p-126f) sum = copysignf(0.0f, sum);
+                int64_t first = wrong == 1 ? p : p + 1, then = wrong == 1 ? p + 1 : p;
+                if (wrong == 3) {
+                    sum = flushed(sum + fmaf(row[p], column[p], row[p + 1] * column[p + 1]));
+                } else {
+                    sum = flushed(fmaf(row[first], column[first], sum));
+                    sum = flushed(fmaf(row[then], column[then], sum));
+                }
             }
-            if (bias) sum += bias[j];
-            sum = accumulate ? c[i * ldc + j] + sum : sum;
-            c[i * ldc + j] = wrong != 2 && fabsf(sum) < 0x1p-126f ? copysignf(0.0f, sum) : sum;
+            if (bias) sum = flushed(sum + flushed(bias[j]));
+            c[i * ldc + j] = accumulate ? flushed(flushed(c[i * ldc + j]) + sum) : sum;
         }
 }
 
 static void test_self_check_tells(void **state) {
     (void)state;
-    for (wrong = 1; wrong <= 4; wrong++) assert_false(dot_bf16_holds(wrong_gemm));
+    for (wrong = 1; wrong <= 5; wrong++) assert_false(dot_bf16_holds(wrong_gemm));
 }
 
 static void test_names(void **state) {
@@ -406,6 +439,7 @@ int main(void) {
         cmocka_unit_test(test_against_double_and_openblas),
         cmocka_unit_test(test_dot_bf16),
         cmocka_unit_test(test_dot_bf16_extremes),
+        cmocka_unit_test(test_dot_bf16_packing),
         cmocka_unit_test(test_dot_bf16_definition),
         cmocka_unit_test(test_self_check_tells),
         cmocka_unit_test(test_names),

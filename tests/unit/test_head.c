@@ -108,25 +108,26 @@ static void test_nan(void **state) {
 }
 
 /* m rows through the fused head: equal to the reference, to the same rows one at a time, and to stored logits. */
-static void check_head(int64_t m, int64_t d, int64_t vocab) {
+static void check_head(packed_type_t type, int64_t m, int64_t d, int64_t vocab) {
     const tensor_ops_t *ref = tensor_kernels("reference");
-    int64_t ldh = d + 3, packed_floats = gemm_packed_floats(vocab, d), floats = head_scratch(m);
+    int64_t ldh = d + 3, packed_floats = packed_bytes(type, vocab, d) / 4, floats = head_scratch(m);
     float *h = check_random(m * ldh, 1), *w = check_random(vocab * d, 1), *packed = check_new(packed_floats);
     float *scratch = check_new(floats), *logits = check_new(vocab);
     head_stat_t stat[200], fast[200];
     int32_t target[200];
     for (int64_t r = 0; r < m; r++) target[r] = (int32_t)check_below(vocab + 1) - 1;
-    gemm_pack(vocab, d, w, 1, d, packed);
-    ref->head(m, d, vocab, h, ldh, packed_f32(packed), target, stat, scratch);
+    packed_fill(type, vocab, d, w, 1, d, packed);
+    packed_t matrix = {packed, type};
+    ref->head(m, d, vocab, h, ldh, matrix, target, stat, scratch);
     for (int i = 0; i < CHECK_FAST; i++) {
         const tensor_ops_t *ops = check_fast(i);
         if (!ops) continue;
-        ops->head(m, d, vocab, h, ldh, packed_f32(packed), target, fast, scratch);
+        ops->head(m, d, vocab, h, ldh, matrix, target, fast, scratch);
         for (int64_t r = 0; r < m; r++) check_stat("head", ops->name, &stat[r], &fast[r]);
         for (int64_t r = 0; r < m; r += 1 + m / 4) {
-            ops->head(1, d, vocab, h + r * ldh, ldh, packed_f32(packed), target + r, fast, scratch);
+            ops->head(1, d, vocab, h + r * ldh, ldh, matrix, target + r, fast, scratch);
             check_stat("head of one row", ops->name, &stat[r], &fast[0]);
-            ops->gemm(1, vocab, d, h + r * ldh, ldh, 1, packed_f32(packed), NULL, 0, logits, vocab);
+            ops->gemm(1, vocab, d, h + r * ldh, ldh, 1, matrix, NULL, 0, logits, vocab);
             ops->head_row(vocab, logits, target[r], fast);
             check_stat("head_row of stored logits", ops->name, &stat[r], &fast[0]);
         }
@@ -137,11 +138,17 @@ static void check_head(int64_t m, int64_t d, int64_t vocab) {
 
 static void test_head(void **state) {
     (void)state;
-    for (int64_t m = 1; m <= 100; m++) check_head(m, 1 + check_below(40), 2 + check_below(150));
-    for (int s = 0; s < SIZES; s++) check_head(1 + check_below(12), 1 + check_below(70), sizes[s]);
-    check_head(193, 20, 530);
-    check_head(3, 256, 600);
-    check_head(5, 600, 700);
+    for (int64_t m = 1; m <= 100; m++) check_head(PACKED_F32, m, 1 + check_below(40), 2 + check_below(150));
+    for (int s = 0; s < SIZES; s++) check_head(PACKED_F32, 1 + check_below(12), 1 + check_below(70), sizes[s]);
+    check_head(PACKED_F32, 193, 20, 530);
+    check_head(PACKED_F32, 3, 256, 600);
+    check_head(PACKED_F32, 5, 600, 700);
+}
+
+static void test_head_in_bf16(void **state) {
+    (void)state;
+    for (int s = 0; s < SIZES; s++) check_head(PACKED_DOT_BF16, 1 + check_below(110), 1 + check_below(70), sizes[s]);
+    check_head(PACKED_DOT_BF16, 5, 601, 1100);
 }
 
 static void xent_bits(int64_t m, int64_t vocab, float size) {
@@ -180,8 +187,9 @@ static void test_xent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_row), cmocka_unit_test(test_ties), cmocka_unit_test(test_minus_infinity),
-        cmocka_unit_test(test_nan), cmocka_unit_test(test_head), cmocka_unit_test(test_xent),
+        cmocka_unit_test(test_row),  cmocka_unit_test(test_ties), cmocka_unit_test(test_minus_infinity),
+        cmocka_unit_test(test_nan),  cmocka_unit_test(test_head), cmocka_unit_test(test_head_in_bf16),
+        cmocka_unit_test(test_xent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
