@@ -4,5 +4,5 @@ for n in $(has_mpi && echo 1 3 || echo 1); do
     ranks "$n" selftest
     expect 0
     grep -q "^selftest passed" "$OUT" || die "no verdict"
-    [ "$(grep -c '^ok' "$OUT")" = 4 ] || die "not all four checks ran"
+    [ "$(grep -c '^ok' "$OUT")" = 5 ] || die "not all five checks ran"
 done

@@ -60,7 +60,7 @@ static int check_same(const head_stat_t *a, const head_stat_t *b, const char *wh
     return 0;
 }
 
-static int check_kernels(const head_stat_t *reference) {
+static int check_kernels(precision_t precision, const head_stat_t *reference) {
     static const char *const NAMES[] = {"avx2", "avx512", "auto"};
     static const int64_t PIECES[] = {1, 13, LENGTH};
     head_stat_t stat[LENGTH];
@@ -69,7 +69,7 @@ static int check_kernels(const head_stat_t *reference) {
         model_t *model;
         if (!ops) continue; // this CPU has no such instructions
         TRY(model_create(&SHAPE, ops, SEED, &model));
-        int rc = 0;
+        int rc = model_set_precision(model, precision);
         for (size_t p = 0; rc == 0 && p < sizeof PIECES / sizeof PIECES[0]; p++) {
             rc = run_model(model, PIECES[p], NULL, stat);
             if (rc == 0) rc = check_same(reference, stat, ops->name);
@@ -78,6 +78,18 @@ static int check_kernels(const head_stat_t *reference) {
         TRY(rc);
     }
     return 0;
+}
+
+/* The same in bf16, by the CPU's instruction where there is one. */
+static int check_bf16(void) {
+    head_stat_t reference[LENGTH];
+    model_t *model;
+    TRY(model_create(&SHAPE, tensor_kernels("reference"), SEED, &model));
+    int rc = model_set_precision(model, PRECISION_BF16);
+    if (rc == 0) rc = run_model(model, LENGTH, NULL, reference);
+    if (rc == 0) rc = check_kernels(PRECISION_BF16, reference);
+    model_free(model);
+    return rc;
 }
 
 /* The tree over ranks against the definition: pairwise sums of the leaves, here by one rank alone. */
@@ -154,7 +166,8 @@ static int run_checks(void) {
     int rc = run_model(model, LENGTH, NULL, reference);
     if (rc == 0)
         rc = report_check("law 1", "all kernels give the reference's bits, for any batch, cached or not",
-                          check_kernels(reference));
+                          check_kernels(PRECISION_FP32, reference));
+    if (rc == 0) rc = report_check("law 1", "so they do in bf16", check_bf16());
     if (rc == 0) rc = report_check("law 2", "sums over ranks have the bits of the fixed tree", check_tree());
     if (rc == 0) rc = report_check("law 2", "all ranks compute the same bits", check_ranks(reference));
     if (rc == 0)

@@ -9,6 +9,7 @@ int cmd_version(int argc, char **argv) {
     printf("memprobe %s\n", MEMPROBE_VERSION);
     printf("compiler  %s\n", __VERSION__);
     printf("kernels   %s (auto: %s)\n", tensor_available(), tensor_kernels("auto")->name);
+    printf("bf16      by %s\n", tensor_has_bf16(tensor_kernels("auto")) ? "this CPU's instruction" : "multiply-adds");
     printf("zstd      %s\n", ZSTD_versionString());
     return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
 }
