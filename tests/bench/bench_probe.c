@@ -225,8 +225,8 @@ int main(int argc, char **argv) {
     llama.rotary_dims = 64, llama.norm = NORM_RMS, llama.gated_ffn = 1, llama.act = ACT_SILU, llama.tied_head = 1;
     llama.parallel_residual = 0, llama.attention_bias = llama.ffn_bias = BIAS_NONE;
     const shape_t shape[] = {
-        {"small", &small, 64, 32, 200},       {"medium", &medium, 64, 32, 100},     {"large", &large, 64, 32, 100},
-        {"large", &large, 96, 32, 100},       {"gpt2-124m", &gpt2, 50, 50, 10},     {"gpt2-124m", &gpt2, 448, 64, 2},
+        {"small", &small, 64, 32, 1000},      {"medium", &medium, 64, 32, 500},     {"large", &large, 64, 32, 200},
+        {"large", &large, 96, 32, 200},       {"gpt2-124m", &gpt2, 50, 50, 10},     {"gpt2-124m", &gpt2, 448, 64, 2},
         {"pythia-160m", &pythia, 50, 50, 10}, {"pythia-160m", &pythia, 448, 64, 2}, {"llama-135m", &llama, 50, 50, 10},
         {"llama-135m", &llama, 448, 64, 2},
     };

@@ -8,19 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Of every lane the largest and the second largest logit, and the token of the largest: of equal ones the first. */
-typedef struct {
-    v16 first, second;
-    v16i id;
-} top2_t;
-
-static inline void top2_add(top2_t *top, v16 x, v16i id) {
-    v16m above = v16_greater(x, top->first);
-    top->second = v16_max(v16_min(x, top->first), top->second);
-    top->first = v16_blend(above, x, top->first);
-    top->id = v16i_blend(above, id, top->id);
-}
-
 /* Logits i .. i + 15 of n; lanes beyond the end are at -infinity. */
 static inline v16 head_load(int64_t n, const float *x, int64_t i) {
     float last[16];
@@ -30,41 +17,32 @@ static inline v16 head_load(int64_t n, const float *x, int64_t i) {
     return v16_load(last);
 }
 
-/* Two chains, one for each half of the block, since each step has to wait for the one before. */
-static top2_t top2_of(int64_t n, const float *x, int64_t first_id) {
-    v16 lowest = v16_set1(-INFINITY);
-    top2_t low = {lowest, lowest, v16i_set1(0)}, high = low;
-    int64_t half = n / 32 * 16;
-    v16i step = v16i_set1(16), id = v16i_add(v16i_set1((int32_t)first_id), v16i_index());
-    v16i id_high = v16i_add(id, v16i_set1((int32_t)half));
-    for (int64_t i = 0; i < half; i += 16, id = v16i_add(id, step), id_high = v16i_add(id_high, step)) {
-        top2_add(&low, v16_load(x + i), id);
-        top2_add(&high, v16_load(x + half + i), id_high);
-    }
-    for (int64_t i = 2 * half; i < n; i += 16, id_high = v16i_add(id_high, step))
-        top2_add(&high, head_load(n, x, i), id_high);
-    top2_add(&low, high.first, high.id); // all tokens of `low` are smaller, so it keeps ties
-    low.second = v16_max(high.second, low.second);
-    return low;
+static float head_max(int64_t n, const float *x) {
+    v16 lowest = v16_set1(-INFINITY), max[4] = {lowest, lowest, lowest, lowest};
+    int64_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        for (int64_t j = 0; j < 4; j++) max[j] = v16_max(v16_load(x + i + 16 * j), max[j]);
+    for (; i < n; i += 16) max[0] = v16_max(head_load(n, x, i), max[0]);
+    return v16_fold_max(v16_max(v16_max(max[0], max[1]), v16_max(max[2], max[3])));
 }
 
-/* The lanes, whose largest is max, join the running state of the row. */
-static void top2_join(const top2_t *top, float max, head_stat_t *stat) {
-    if (!(max > stat->margin)) return; // below the two largest so far
-    float first[16];
-    int32_t id[16];
-    v16_store(first, top->first);
-    v16i_store(id, top->id);
-    v16m is_max = v16_equal(top->first, v16_set1(max));
-    uint32_t lanes = v16m_bits(is_max);
-    int best = __builtin_ctz(lanes), several = (lanes & (lanes - 1)) != 0;
-    for (uint32_t left = lanes & (lanes - 1); left; left &= left - 1)
-        if (id[__builtin_ctz(left)] < id[best]) best = __builtin_ctz(left);
-    v16 others = v16_max(v16_blend(is_max, v16_set1(-INFINITY), top->first), top->second);
-    float second = several ? max : v16_fold_max(others);
+/* The two largest of a block, whose largest is max, join the running state of the row. Blocks that hold none of the
+ * row's two largest so far are many, and for them the caller has no more to do than to know their max. */
+static void head_join_largest(int64_t n, const float *x, int64_t first, float max, head_stat_t *stat) {
+    v16 lowest = v16_set1(-INFINITY), top = v16_set1(max), others = lowest;
+    int64_t best = -1, equals = 0;
+    for (int64_t i = 0; i < n; i += 16) {
+        v16 xi = head_load(n, x, i);
+        v16m is_max = v16_equal(xi, top);
+        uint32_t lanes = v16m_bits(is_max);
+        if (lanes && best < 0) best = i + __builtin_ctz(lanes);
+        equals += __builtin_popcount(lanes);
+        others = v16_max(v16_blend(is_max, lowest, xi), others);
+    }
+    float second = equals > 1 ? max : v16_fold_max(others);
     if (max > stat->logit_max) {
         if (stat->logit_max > second) second = stat->logit_max;
-        stat->argmax = id[best], stat->logit_max = first[best]; // not max: of two zeros it may be the other
+        stat->argmax = (int32_t)(first + best), stat->logit_max = x[best]; // not max: of two zeros it may be the other
     } else {
         second = max;
     }
@@ -89,16 +67,17 @@ static int32_t head_rank(int64_t n, const float *x, int64_t smaller, float logit
 /* sum exp(x - shift); exp(-infinity) is 0. */
 static float head_sum(int64_t n, const float *x, float shift) {
     v16 s = v16_set1(shift), sum = v16_zero();
-    for (int64_t i = 0; i < n; i += 16) sum = v16_add(sum, v16_exp(v16_sub(head_load(n, x, i), s)));
+    int64_t i = 0;
+    for (; i + 16 <= n; i += 16) sum = v16_add(sum, v16_exp(v16_sub(v16_load(x + i), s)));
+    if (i < n) sum = v16_add(sum, v16_exp(v16_sub(head_load(n, x, i), s)));
     return v16_fold_add(sum);
 }
 
 /* The block of tokens first .. first + n - 1 joins the row's state. */
 static void head_block(int64_t n, const float *x, int64_t first, int32_t target, head_stat_t *stat) {
-    top2_t top = top2_of(n, x, first);
-    float max = v16_fold_max(top.first);
+    float max = head_max(n, x);
     ref_head_join(max, head_sum(n, x, max == -INFINITY ? 0.0f : max), stat);
-    top2_join(&top, max, stat);
+    if (max > stat->margin) head_join_largest(n, x, first, max, stat);
     if (target < 0) return;
     int64_t smaller = target - first;
     stat->rank += head_rank(n, x, smaller < 0 ? 0 : smaller > n ? n : smaller, stat->logit_target);
@@ -160,15 +139,6 @@ static void simd_head(int64_t m, int64_t d, int64_t vocab, const float *h, int64
         }
     }
     for (int64_t r = 0; r < m; r++) ref_head_end(target[r], &stat[r]);
-}
-
-static float head_max(int64_t n, const float *x) {
-    v16 lowest = v16_set1(-INFINITY), max[4] = {lowest, lowest, lowest, lowest};
-    int64_t i = 0;
-    for (; i + 64 <= n; i += 64)
-        for (int64_t j = 0; j < 4; j++) max[j] = v16_max(v16_load(x + i + 16 * j), max[j]);
-    for (; i < n; i += 16) max[0] = v16_max(head_load(n, x, i), max[0]);
-    return v16_fold_max(v16_max(v16_max(max[0], max[1]), v16_max(max[2], max[3])));
 }
 
 /* The lse of simd_head_row, without rank and margin, which take longer than it. */
