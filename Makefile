@@ -42,7 +42,7 @@ $(BUILD)/workbench/tensor/%_avx2.o: CFLAGS += -mavx2 -mfma
 $(BUILD)/workbench/tensor/%_avx512.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 $(BUILD)/workbench/tensor/%_avx512bf16.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
 ifdef fuzz # no fuzzer reaches the kernels, and clang takes many minutes to instrument them
-$(BUILD)/workbench/tensor/%_avx2.o $(BUILD)/workbench/tensor/%_avx512.o: SANITISE =
+$(BUILD)/workbench/tensor/%_avx2.o $(BUILD)/workbench/tensor/%_avx512.o $(BUILD)/workbench/tensor/%_avx512bf16.o: SANITISE =
 endif
 endif
 
