@@ -5,7 +5,7 @@
  *
  *     bench_precision MODEL_DIR PROBES_DIR CONTEXT SUFFIX       PROBES_DIR: the artifact census-... in the cache
  *
- * Times are of the CPU, the best of several runs. */
+ * Times are of the CPU, the best of several runs. The intervals (Wilson) take windows, and tokens, as independent. */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
