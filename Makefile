@@ -38,7 +38,7 @@ LDFLAGS   = $(SANITISE)
 
 # The kernels: the same sources' arithmetic, other instructions; chosen at run time.
 ifeq ($(shell uname -m),x86_64)
-$(BUILD)/workbench/tensor/%_avx2.o: CFLAGS += -mavx2 -mfma
+$(BUILD)/workbench/tensor/%_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 $(BUILD)/workbench/tensor/%_avx512.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 $(BUILD)/workbench/tensor/%_avx512bf16.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
 ifdef fuzz # no fuzzer reaches the kernels, and clang takes many minutes to instrument them

@@ -74,7 +74,7 @@ static void check_kernels(product_t *p, int with_bias) {
 
 static void test_every_row_count(void **state) {
     (void)state;
-    for (int64_t m = 1; m <= 100; m++) {
+    for (int64_t m = 1; m <= 200; m++) {
         product_t p = {.m = m, .n = draw((uint64_t)m, 1, 150), .k = draw((uint64_t)m + 1000, 1, 40), .a_col = 1};
         p.a_row = p.k + m % 3, p.ldc = p.n + m % 5, p.accumulate = (int)(m / 2 % 2);
         product_make(&p, (uint64_t)m);
@@ -101,16 +101,22 @@ static void test_shapes(void **state) {
         }
 }
 
-/* B stored as halves: the bits of the product with the same numbers stored as F32, and its columns come back. */
+/* B stored as halves: the bits of the product with the same numbers stored as F32, and its columns come back. All row
+ * counts; ordinary numbers, denormal ones, and such as overflow. */
 static void test_halves(void **state) {
     (void)state;
     static const packed_type_t types[] = {PACKED_BF16, PACKED_F16};
-    for (uint64_t seed = 700; seed < 760; seed++) {
+    static const float scales[2][4] = {{1, 1, 0x1p-130f, 0x1.8p126f}, {1, 1, 0x1p-16f, 0x1p14f}};
+    for (uint64_t seed = 0; seed < 400; seed++) {
         packed_type_t type = types[seed % 2];
-        product_t p = {
-            .m = draw(seed, 1, 40), .n = draw(seed + 100, 1, 200), .k = draw(seed + 200, 0, 600), .a_col = 1};
+        float scale = scales[seed % 2][seed / 2 % 4];
+        product_t p = {.m = 1 + (int64_t)seed / 2,
+                       .n = draw(seed + 700, 1, 150),
+                       .k = draw(seed + 1200, 0, seed % 16 ? 60 : 600),
+                       .a_col = 1};
         p.a_row = p.k + 1, p.ldc = p.n, p.accumulate = (int)(seed / 2 % 2);
         product_make(&p, seed);
+        for (int64_t i = 0; i < p.n * p.k; i++) p.b[i] *= scale;
         void *stored = mem_new(packed_bytes(type, p.n, p.k), 1, "halves");
         packed_fill(type, p.n, p.k, p.b, p.n, 1, stored);
         packed_t halves = {stored, type};

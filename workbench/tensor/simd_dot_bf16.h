@@ -31,7 +31,7 @@ __attribute__((always_inline)) static inline void dot_tile(const gemm_tile_t *t,
     v16 sum[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4];
     for (int64_t first = 0; first == 0 || first < k; first += DOT_BLOCK) {
         int64_t n = k - first < DOT_BLOCK ? k - first : DOT_BLOCK;
-        const float *a = t->a + first, *b = t->b + first * GEMM_PANEL;
+        const float *a = t->a + first, *b = (const float *)t->b + first * GEMM_PANEL;
         V16_UNROLL
         for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
         for (int64_t p = 0; p < n; p++, a++, b += GEMM_PANEL) {

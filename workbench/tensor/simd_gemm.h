@@ -12,7 +12,7 @@ typedef struct {
     int64_t k;
     const float *a; // first row of the tile
     int64_t a_row, a_col;
-    const float *b; // first column of the tile in its panel; the next panel is k * GEMM_PANEL further
+    const void *b; // first column of the tile in its panel; the next panel is k * GEMM_PANEL numbers further
     const float *bias;
     int accumulate;
     float *c;
@@ -40,23 +40,36 @@ static inline void gemm_finish(const gemm_tile_t *t, v16 sum, int64_t row, int64
     }
 }
 
-/* One tile. rows and width are constants at every call, so that all loops over them unroll into registers. */
-__attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const int rows, const int width) {
+static inline int64_t gemm_bytes(const packed_type_t type) {
+    return type == PACKED_F32 ? 4 : 2;
+}
+
+/* Numbers at .. at + 15 of B, widened. */
+__attribute__((always_inline)) static inline v16 gemm_load(const packed_type_t type, const void *b, int64_t at) {
+    if (type == PACKED_F32) return v16_load((const float *)b + at);
+    const uint16_t *half = (const uint16_t *)b + at;
+    return type == PACKED_BF16 ? v16_load_bf16(half) : v16_load_f16(half);
+}
+
+/* One tile. type, rows and width are constants at every call, so that all loops over them unroll into registers. */
+__attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const packed_type_t type,
+                                                            const int rows, const int width) {
     const int64_t k = t->k, a_row = t->a_row, a_col = t->a_col, panel = k * GEMM_PANEL;
     float total[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4][16];
     v16 sum[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4];
     for (int64_t first = 0; first == 0 || first < k; first += GEMM_BLOCK) {
         int64_t n = k - first < GEMM_BLOCK ? k - first : GEMM_BLOCK;
-        const float *a = t->a + first * a_col, *b = t->b + first * GEMM_PANEL;
+        const float *a = t->a + first * a_col;
+        int64_t b = first * GEMM_PANEL;
         V16_UNROLL
         for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
         for (int64_t p = 0; p < n; p++, a += a_col, b += GEMM_PANEL) {
             v16 column[GEMM_TILE_WIDTH];
             V16_UNROLL
             for (int j = 0; j < width; j++) {
-                const float *from = b + j / 2 * panel + j % 2 * 16;
-                column[j] = v16_load(from);
-                __builtin_prefetch(from + GEMM_AHEAD * GEMM_PANEL);
+                int64_t at = b + j / 2 * panel + j % 2 * 16;
+                column[j] = gemm_load(type, t->b, at);
+                __builtin_prefetch((const char *)t->b + (at + GEMM_AHEAD * GEMM_PANEL) * gemm_bytes(type));
             }
             V16_UNROLL
             for (int i = 0; i < rows; i++) {
@@ -85,66 +98,79 @@ static inline int gemm_width(int rows) {
     return width;
 }
 
-__attribute__((always_inline)) static inline void gemm_tile_width(const gemm_tile_t *t, const int rows, int width) {
+__attribute__((always_inline)) static inline void gemm_tile_width(const gemm_tile_t *t, const packed_type_t type,
+                                                                  const int rows, int width) {
     if (rows * width > V16_GEMM_SUMS) return; // never asked for; leaves the code of such tiles out
     switch (width) {
     case 8:
-        if (rows * 8 <= V16_GEMM_SUMS) gemm_tile(t, rows, 8);
+        if (rows * 8 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 8);
         break;
     case 4:
-        if (rows * 4 <= V16_GEMM_SUMS) gemm_tile(t, rows, 4);
+        if (rows * 4 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 4);
         break;
     case 2:
-        if (rows * 2 <= V16_GEMM_SUMS) gemm_tile(t, rows, 2);
+        if (rows * 2 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 2);
         break;
     default:
-        gemm_tile(t, rows, 1);
+        gemm_tile(t, type, rows, 1);
     }
 }
 
-static void gemm_tile_any(const gemm_tile_t *t, int rows, int width) {
+__attribute__((always_inline)) static inline void gemm_tile_rows(const gemm_tile_t *t, const packed_type_t type,
+                                                                 int rows, int width) {
     switch (rows) {
     case 1:
-        gemm_tile_width(t, 1, width);
+        gemm_tile_width(t, type, 1, width);
         break;
     case 2:
-        gemm_tile_width(t, 2, width);
+        gemm_tile_width(t, type, 2, width);
         break;
     case 3:
-        gemm_tile_width(t, 3, width);
+        gemm_tile_width(t, type, 3, width);
         break;
     case 4:
-        gemm_tile_width(t, 4, width);
+        gemm_tile_width(t, type, 4, width);
         break;
     case 5:
-        gemm_tile_width(t, 5, width);
+        gemm_tile_width(t, type, 5, width);
         break;
     case 6:
-        gemm_tile_width(t, 6, width);
+        gemm_tile_width(t, type, 6, width);
         break;
     case 7:
-        gemm_tile_width(t, 7, width);
+        gemm_tile_width(t, type, 7, width);
         break;
     case 8:
-        gemm_tile_width(t, 8, width);
+        gemm_tile_width(t, type, 8, width);
         break;
     case 9:
-        gemm_tile_width(t, 9, width);
+        gemm_tile_width(t, type, 9, width);
         break;
     case 10:
-        gemm_tile_width(t, 10, width);
+        gemm_tile_width(t, type, 10, width);
         break;
     case 11:
-        gemm_tile_width(t, 11, width);
+        gemm_tile_width(t, type, 11, width);
         break;
     case 12:
-        gemm_tile_width(t, 12, width);
+        gemm_tile_width(t, type, 12, width);
         break;
     }
+}
+
+/* Functions of their own: in one, the compiler takes far longer. */
+__attribute__((noinline)) static void gemm_tile_f32(const gemm_tile_t *t, int rows, int width) {
+    gemm_tile_rows(t, PACKED_F32, rows, width);
+}
+__attribute__((noinline)) static void gemm_tile_bf16(const gemm_tile_t *t, int rows, int width) {
+    gemm_tile_rows(t, PACKED_BF16, rows, width);
+}
+__attribute__((noinline)) static void gemm_tile_f16(const gemm_tile_t *t, int rows, int width) {
+    gemm_tile_rows(t, PACKED_F16, rows, width);
 }
 
 /* Columns [first, last) of C for all rows of a row group. */
-static void gemm_row_group(gemm_tile_t t, int rows, const float *packed, int64_t first, int64_t last) {
+static void gemm_row_group(gemm_tile_t t, int rows, packed_t packed, int64_t first, int64_t last) {
     const float *bias = t.bias;
     float *c = t.c;
     while (first < last) {
@@ -153,17 +179,24 @@ static void gemm_row_group(gemm_tile_t t, int rows, const float *packed, int64_t
         while (width > 2 && width * 16 > there) width /= 2;
         if (width == 2 && last - first <= 16) width = 1;
         if (first % GEMM_PANEL) width = 1; // the second half of a panel
-        t.b = packed + first / GEMM_PANEL * GEMM_PANEL * t.k + first % GEMM_PANEL;
+        int64_t at = first / GEMM_PANEL * GEMM_PANEL * t.k + first % GEMM_PANEL;
+        t.b = (const char *)packed.data + at * gemm_bytes(packed.type);
         t.bias = bias ? bias + first : NULL;
         t.c = c + first;
         t.columns = last - first;
-        gemm_tile_any(&t, rows, width);
+        if (packed.type == PACKED_F32)
+            gemm_tile_f32(&t, rows, width);
+        else if (packed.type == PACKED_BF16)
+            gemm_tile_bf16(&t, rows, width);
+        else
+            gemm_tile_f16(&t, rows, width);
         first += width * 16;
     }
 }
 
-static void simd_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
-                          const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
+/* All types but PACKED_DOT_BF16. */
+static void simd_gemm_chains(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                             packed_t packed, const float *bias, int accumulate, float *c, int64_t ldc) {
     int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS; // as equal as can be: 13 rows are 7 + 6
     int64_t chunk = GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL, tile = groups ? gemm_width((int)(m / groups)) * 16 : 0;
     if (chunk < tile) chunk = tile;
@@ -185,6 +218,11 @@ static void simd_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64
     }
 }
 
+static void simd_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
+                          const float *packed, const float *bias, int accumulate, float *c, int64_t ldc) {
+    simd_gemm_chains(m, n, k, a, a_row, a_col, packed_f32(packed), bias, accumulate, c, ldc);
+}
+
 static tensor_gemm_t simd_gemm_dot_bf16; // simd_dot_bf16.h
 
 /* By the instruction where there is one; the bits are the same. */
@@ -201,10 +239,8 @@ static void simd_gemm(int64_t m, int64_t n, int64_t k, const float *a, int64_t a
                       const float *bias, int accumulate, float *c, int64_t ldc) {
     if (b.type == PACKED_DOT_BF16)
         gemm_dot_bf16(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);
-    else if (b.type == PACKED_F32)
-        simd_gemm_f32(m, n, k, a, a_row, a_col, b.data, bias, accumulate, c, ldc);
     else
-        ref_gemm(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);
+        simd_gemm_chains(m, n, k, a, a_row, a_col, b, bias, accumulate, c, ldc);
 }
 
 /* As many chains as the GEMM's largest tile has. */

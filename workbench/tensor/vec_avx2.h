@@ -24,6 +24,16 @@ typedef struct {
 static inline v16 v16_load(const float *x) {
     return (v16){_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8)};
 }
+static inline __m256 v8_load_bf16(const uint16_t *x) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)x)), 16));
+}
+static inline v16 v16_load_bf16(const uint16_t *x) {
+    return (v16){v8_load_bf16(x), v8_load_bf16(x + 8)};
+}
+static inline v16 v16_load_f16(const uint16_t *x) {
+    return (v16){_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)x)),
+                 _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(x + 8)))};
+}
 static inline void v16_store(float *x, v16 a) {
     _mm256_storeu_ps(x, a.lo);
     _mm256_storeu_ps(x + 8, a.hi);

@@ -20,6 +20,13 @@ typedef struct {
 static inline v16 v16_load(const float *x) {
     return _mm512_loadu_ps(x);
 }
+/* Halves, widened exactly. */
+static inline v16 v16_load_bf16(const uint16_t *x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)x)), 16));
+}
+static inline v16 v16_load_f16(const uint16_t *x) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)x));
+}
 static inline void v16_store(float *x, v16 a) {
     _mm512_storeu_ps(x, a);
 }
