@@ -77,6 +77,20 @@ void par_tally_add(par_tally_t *tally, int32_t counter, int64_t amount);
 int64_t par_tally_read(par_tally_t *tally, int32_t counter);
 void par_tally_free(par_tally_t *tally); // accepts NULL
 
+/* Memory that the ranks of a node share: one zeroed block a node, however many ranks it has. It lies in /dev/shm where
+ * that has room, else in a file of the folder `spill` (NULL: none); its name is gone before anything is written, so
+ * that nothing is left of it however the job ends. Ranks fill it together, then seal it: from then on it can only be
+ * read. */
+typedef struct par_shared par_shared_t;
+int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared); // collective
+void *par_shared_block(const par_shared_t *shared);                            // local, aligned to a page
+const char *par_shared_place(const par_shared_t *shared);                      // local: "/dev/shm", `spill`, "memory"
+int par_shared_ranks(const par_shared_t *shared);                              // local: of this node
+/* Local: this rank's share of n items among the ranks of its node, as par_share. */
+void par_shared_share(const par_shared_t *shared, int64_t n, int64_t *first, int64_t *last);
+int par_shared_seal(par_shared_t *shared, int rc); // collective: works as par_agree does
+void par_shared_free(par_shared_t *shared);        // local; accepts NULL
+
 /* Sums of float vectors whose bits do not depend on the number of ranks: a fixed binary tree over `leaves` virtual
  * shards, a power of two. Each rank owns a contiguous run of leaves, fills them in ascending order, and adjacent
  * subtrees are folded (left + right, element by element) as they become complete; subtrees of different ranks meet in

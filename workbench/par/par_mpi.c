@@ -6,6 +6,7 @@
 #include "par/par.h"
 #include "par/par_private.h"
 #include <assert.h>
+#include <limits.h>
 #include <mpi.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -260,6 +261,29 @@ static MPI_Comm split_node(int ranks) {
               "MPI_Comm_split_type");
     check(MPI_Comm_set_errhandler(node, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
     return node;
+}
+
+void par_node_open(int ranks, par_node_t *node) {
+    MPI_Comm *comm = mem_new(1, sizeof *comm, "communicator of a node");
+    if (!comm) par_fail();
+    *comm = split_node(ranks);
+    check(MPI_Comm_rank(*comm, &node->rank), "MPI_Comm_rank");
+    check(MPI_Comm_size(*comm, &node->ranks), "MPI_Comm_size");
+    node->comm = comm;
+}
+
+void par_node_close(par_node_t *node) {
+    check(MPI_Comm_free(node->comm), "MPI_Comm_free");
+    mem_free(node->comm);
+}
+
+void par_node_broadcast(const par_node_t *node, void *data, size_t bytes) {
+    assert(bytes <= INT_MAX);
+    check(MPI_Bcast(data, (int)bytes, MPI_BYTE, 0, *(MPI_Comm *)node->comm), "MPI_Bcast");
+}
+
+void par_node_barrier(const par_node_t *node) {
+    check(MPI_Barrier(*(MPI_Comm *)node->comm), "MPI_Barrier");
 }
 
 /* Zeroed counters in memory that the ranks of a node share. */

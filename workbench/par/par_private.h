@@ -19,6 +19,16 @@ typedef struct {
  * message sent meets the k-th received; both sides must list them in one order and with equal sizes. */
 void par_swap(const par_message_t *messages, int64_t count);
 
+/* The ranks of this node; `ranks` > 0: as if every so many consecutive ranks were a node. Collective. */
+typedef struct {
+    int rank, ranks;
+    void *comm;
+} par_node_t;
+void par_node_open(int ranks, par_node_t *node);
+void par_node_close(par_node_t *node);
+void par_node_broadcast(const par_node_t *node, void *data, size_t bytes); // from the node's rank 0, to all ranks of it
+void par_node_barrier(const par_node_t *node);
+
 /* Share of n items of any rank: what par_share gives to rank `rank` of `size`. */
 void par_share_of(int64_t n, int rank, int size, int64_t *first, int64_t *last);
 
@@ -32,6 +42,10 @@ int par_tree_create_rounds(int64_t n, int32_t leaves, int64_t round, struct par_
 /* For tests: tickets as if every `ranks` consecutive ranks were a node of their own; 0: the real nodes. */
 struct par_tickets;
 int par_tickets_create_nodes(int64_t n, int ranks, struct par_tickets **tickets);
+
+/* For tests: shared memory, likewise, in the first of the n folders that has room. */
+struct par_shared;
+int par_shared_create_in(size_t bytes, const char *const *place, int32_t n, int ranks, struct par_shared **shared);
 
 /* For tests: a tally, likewise. */
 struct par_tally;

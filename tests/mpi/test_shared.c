@@ -1,0 +1,72 @@
+/* Memory of a node: all its ranks see what each wrote, other nodes see none of it, nothing of it is left in the folder,
+ * and a folder without room is passed over; when there is no other, all ranks say so. */
+#include "par/par_private.h"
+#include "ranks_check.h"
+#include <dirent.h>
+#include <string.h>
+
+enum { ITEMS = 100000 };
+
+static int is_empty(const char *dir) {
+    int n = 0;
+    DIR *folder = opendir(dir);
+    if (!folder) return 0;
+    while (readdir(folder)) n++;
+    closedir(folder);
+    return n == 2; // . and ..
+}
+
+/* Item i of node g becomes i + 1000 g. */
+static int fill_and_read(par_shared_t *shared, int node) {
+    int64_t *item = par_shared_block(shared), first, last;
+    int ok = 1;
+    par_shared_share(shared, ITEMS, &first, &last);
+    for (int64_t i = first; i < last; i++) ok &= item[i] == 0;
+    for (int64_t i = first; i < last; i++) item[i] = i + 1000 * node;
+    if (par_shared_seal(shared, 0) != 0) return 0;
+    for (int64_t i = 0; i < ITEMS; i++) ok &= item[i] == i + 1000 * node;
+    return ok;
+}
+
+static void check_nodes(const char *name, const char *dir, int ranks) {
+    par_shared_t *shared = NULL;
+    const char *const place[] = {"/dev/shm/there is no such folder", dir};
+    must(par_shared_create_in(ITEMS * sizeof(int64_t), place, 2, ranks, &shared));
+    int there = ranks > 0 ? ranks : par_size(), node = par_rank() / there, left = par_size() - node * there;
+    int ok = par_shared_ranks(shared) == (left < there ? left : there);
+    ok &= strcmp(par_shared_place(shared), par_shared_ranks(shared) == 1 ? "memory" : dir) == 0;
+    ok &= is_empty(dir);
+    ok &= fill_and_read(shared, node);
+    par_shared_free(shared);
+    verdict(name, ok);
+}
+
+static void check_no_room(const char *dir) {
+    par_shared_t *shared = NULL;
+    const char *const place[] = {dir};
+    int rc = par_shared_create_in((size_t)1 << 60, place, 1, 0, &shared);
+    const char *wanted = par_size() > 1 ? "no room for" : "no memory for";
+    verdict("no room: every rank says so", rc == -1 && shared == NULL && strstr(err_text(), wanted) && is_empty(dir));
+}
+
+static void check_seal(void) {
+    par_shared_t *shared = NULL;
+    must(par_shared_create(1, NULL, &shared));
+    int rc = par_shared_seal(shared, par_rank() == par_size() - 1 ? err_set("rank broke") : 0);
+    verdict("one rank fails to fill: all know", rc == -1 && strstr(err_text(), "broke") != NULL);
+    par_shared_free(shared);
+}
+
+int main(int argc, char **argv) {
+    char dir[SHARED_FOLDER];
+    par_init(&argc, &argv);
+    shared_folder_make(dir);
+    check_nodes("one node", dir, 0);
+    check_nodes("nodes of 1", dir, 1);
+    check_nodes("nodes of 2", dir, 2);
+    check_no_room(dir);
+    check_seal();
+    shared_folder_remove(dir);
+    par_finalize();
+    return failures != 0;
+}

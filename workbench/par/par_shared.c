@@ -1,0 +1,133 @@
+/* Memory that the ranks of a node share, as a file that all map: MPI's own shared windows cannot say beforehand whether
+ * there is room, and a page that a full /dev/shm cannot give ends a rank by SIGBUS. So all room is taken before the
+ * block is used, and where /dev/shm has too little the block is a file in another folder. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "par/par.h"
+#include "par/par_private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 1024 };
+
+struct par_shared {
+    par_node_t node;
+    void *block;
+    size_t bytes;
+    char place[PATH_BYTES];
+};
+
+/* Whether the file system of a folder says that it has room. */
+static int has_room(const char *folder, size_t bytes) {
+    struct statvfs fs;
+    return statvfs(folder, &fs) == 0 && (double)fs.f_bavail * (double)fs.f_frsize > (double)bytes;
+}
+
+/* A new file in the folder; *path is empty when there cannot be one. Returns its descriptor. */
+static int create_file(const char *folder, size_t bytes, char path[PATH_BYTES]) {
+    int length = snprintf(path, PATH_BYTES, "%s/memprobe-XXXXXX", folder);
+    int fd = length < PATH_BYTES && has_room(folder, bytes) ? mkostemp(path, O_CLOEXEC) : -1;
+    if (fd < 0) path[0] = '\0';
+    return fd;
+}
+
+/* Ranks of one node together: a file of `bytes` in the folder that has no name any more. -1 when the folder has no room
+ * or the file cannot be opened. */
+static int open_in(const par_node_t *node, const char *folder, size_t bytes) {
+    char path[PATH_BYTES] = "";
+    int there = 0, fd = -1;
+    if (node->rank == 0) fd = create_file(folder, bytes, path);
+    par_node_broadcast(node, path, sizeof path);
+    if (path[0] == '\0') return -1;
+    if (node->rank > 0) fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    par_node_barrier(node);
+    if (node->rank == 0) {
+        unlink(path);
+        there = posix_fallocate(fd, 0, (off_t)bytes) == 0;
+    }
+    par_node_broadcast(node, &there, sizeof there);
+    if (there) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+/* A node of one rank shares with nobody. */
+static int map_alone(par_shared_t *s) {
+    s->block = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    snprintf(s->place, sizeof s->place, "memory");
+    if (s->block != MAP_FAILED) return 0;
+    return err_set("no memory for a block of %zu bytes", s->bytes);
+}
+
+static int map_shared(par_shared_t *s, const char *const *place, int32_t n) {
+    int fd = -1;
+    for (int32_t i = 0; i < n && fd < 0; i++) {
+        fd = open_in(&s->node, place[i], s->bytes);
+        snprintf(s->place, sizeof s->place, "%s", place[i]);
+    }
+    if (fd < 0)
+        return err_set("no room for %zu bytes that the ranks of this node share, neither in %s nor in %s: free some, "
+                       "or set [run] cache to a folder with room",
+                       s->bytes, place[0], place[n - 1]);
+    s->block = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    int error = errno;
+    close(fd);
+    if (s->block != MAP_FAILED) return 0;
+    return err_set("%zu bytes of shared memory cannot be mapped: %s", s->bytes, strerror(error));
+}
+
+int par_shared_create_in(size_t bytes, const char *const *place, int32_t n, int ranks, par_shared_t **out) {
+    par_shared_t *s = mem_new(1, sizeof *s, "shared memory");
+    *out = NULL;
+    TRY(par_agree(s ? 0 : -1));
+    *s = (par_shared_t){.bytes = bytes > 0 ? bytes : 1, .block = MAP_FAILED};
+    par_node_open(ranks, &s->node);
+    int rc = par_agree(s->node.ranks == 1 ? map_alone(s) : map_shared(s, place, n));
+    par_node_close(&s->node);
+    if (rc != 0) {
+        par_shared_free(s);
+        return -1;
+    }
+    madvise(s->block, s->bytes, MADV_HUGEPAGE); // a wish
+    *out = s;
+    return 0;
+}
+
+int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared) {
+    const char *const place[] = {"/dev/shm", spill};
+    return par_shared_create_in(bytes, place, spill ? 2 : 1, 0, shared);
+}
+
+void *par_shared_block(const par_shared_t *s) {
+    return s->block;
+}
+
+const char *par_shared_place(const par_shared_t *s) {
+    return s->place;
+}
+
+int par_shared_ranks(const par_shared_t *s) {
+    return s->node.ranks;
+}
+
+void par_shared_share(const par_shared_t *s, int64_t n, int64_t *first, int64_t *last) {
+    par_share_of(n, s->node.rank, s->node.ranks, first, last);
+}
+
+int par_shared_seal(par_shared_t *s, int rc) {
+    rc = par_agree(rc);
+    if (rc == 0) mprotect(s->block, s->bytes, PROT_READ);
+    return rc;
+}
+
+void par_shared_free(par_shared_t *s) {
+    if (s == NULL) return;
+    if (s->block != MAP_FAILED) munmap(s->block, s->bytes);
+    mem_free(s);
+}
