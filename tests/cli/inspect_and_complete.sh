@@ -21,7 +21,7 @@ says "positions are learned"
 says "scores are not scaled"
 says "1 of the layers see the last 5 positions only"
 says "heads 4 of 8 (keys and values: 2 heads)"
-says "memory when loaded 158.4 kB; keys and values 256 bytes a position" # LLaMA: 2 layers x 2 x 16 floats
+says "about as much memory on a node, once for all its ranks; keys and values 256 bytes a position" # LLaMA: 2 layers x 2 x 16 floats
 says "rotary embedding stretched as in Llama 3: factor 8, from a context of 16"
 says "queries, keys and values are clipped to 0.7"
 says "layer norm without gain and bias before"

@@ -63,11 +63,10 @@ static void print_architecture(const model_spec_t *spec) {
 
 static int inspect_checkpoint(const char *path) {
     model_folder_t folder;
-    char bytes[NUM_TEXT], loaded[NUM_TEXT], cache[NUM_TEXT];
+    char bytes[NUM_TEXT], cache[NUM_TEXT];
     TRY(model_inspect(path, &folder));
     const model_spec_t *spec = &folder.spec;
     int64_t all = spec_parameters(spec, 1), inner = spec_parameters(spec, 0);
-    int64_t linear = inner + spec->vocab * spec->width; // about what is held a second time, packed for the kernels
     printf("%s: a checkpoint of the family %s\n", path, spec->family);
     print_architecture(spec);
     printf("  vocabulary %lld, context %lld, head %s, end token %d\n", (long long)spec->vocab, (long long)spec->context,
@@ -75,8 +74,7 @@ static int inspect_checkpoint(const char *path) {
     printf("  parameters %lld, without embeddings %lld\n", (long long)all, (long long)inner);
     printf("  files %lld with %lld tensors in %s, %s\n", (long long)folder.files, (long long)folder.tensors,
            folder.dtypes, num_print_bytes(bytes, (double)folder.bytes));
-    printf("  memory when loaded %s; keys and values %s a position\n",
-           num_print_bytes(loaded, 4.0 * (double)(all + linear)),
+    printf("  about as much memory on a node, once for all its ranks; keys and values %s a position\n",
            num_print_bytes(cache, 8.0 * (double)(spec->layers * spec_kv_width(spec))));
     printf("  forward %.4g MFLOP a token, mean over a full context\n", spec_flop_per_token(spec, spec->context) / 1e6);
     return 0;

@@ -1,8 +1,10 @@
 /* The stages: settings in, calls to the layers below, an artifact out. See stages.h. */
 #include "cmd/stages.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "base/seal.h"
 #include "index/duplicates.h"
 #include "index/near.h"
@@ -193,11 +195,23 @@ static int check_context(const plan_t *plan, int32_t i, const model_t *model) {
                    plan->study->model[i].name, (long long)model_spec(model)->context, (long long)need);
 }
 
+static void say_loaded(const char *name, const model_t *model, double seconds) {
+    int ranks;
+    const char *place;
+    char bytes[NUM_TEXT];
+    num_print_bytes(bytes, (double)model_shared_bytes(model, &ranks, &place));
+    log_info("model %s: %.3g million parameters read and packed in %.2f s, %s in %s for %d rank%s of a node", name,
+             1e-6 * (double)spec_parameters(model_spec(model), 1), seconds, bytes, place, ranks, ranks == 1 ? "" : "s");
+}
+
 /* Collective. */
 static int load_model(const plan_t *plan, int32_t i, model_t **model) {
+    const study_model_t *m = &plan->study->model[i];
+    double start = clock_wall();
     *model = NULL;
-    int rc = model_load_as(plan->study->model[i].precision, plan->model_dir[i], plan->ops, model);
-    if (rc == 0) rc = check_vocabulary(plan, i, *model);
+    TRY(model_share(m->precision, plan->model_dir[i], plan->ops, plan->study->run.cache, model));
+    say_loaded(m->name, *model, clock_wall() - start);
+    int rc = check_vocabulary(plan, i, *model);
     if (rc == 0) rc = check_context(plan, i, *model);
     if (par_agree(rc) == 0) return 0;
     model_free(*model);

@@ -1,6 +1,6 @@
-/* A Hugging Face folder as a model, and back. All shapes are checked against the config before the first float is
- * allocated, so that a forged config cannot ask for more memory than its files fill; a tensor that is missing, too
- * many, of another shape or type, or not finite, is refused by name. */
+/* A Hugging Face folder of a decoder. All shapes are checked against the config when it is opened, so that a forged
+ * config cannot ask for more memory than its files fill; a tensor that is missing, too many, of another shape or type,
+ * or not finite, is refused by name. Weights are read in the canonical layout, a few rows or all of them. */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -99,46 +99,55 @@ static int shards_open(shards_t *shards, const char *dir) {
     return rc == 0 ? check_duplicates(shards) : rc;
 }
 
+/* A piece of a weight, and where it is in the files. */
 typedef struct {
-    const char *dir;
-    const shards_t *shards;
-    const model_spec_t *spec;
+    piece_t piece;
+    const safetensors_t *file;
+    const safetensors_entry_t *entry;
+} found_t;
+
+struct checkpoint {
+    char *dir;
+    shards_t shards;
+    model_spec_t spec;
     const family_t *family;
     const char *prefix; // of the tensors' names in these files
+    found_t *found;     // (claimed) in the order of the canonical layout
     int64_t claimed;    // tensors of the files that hold a weight
-    model_t *model;     // while reading
-} load_t;
+    int64_t capacity;
+};
 
 static int is_float(const char *dtype) {
     return strcmp(dtype, "F32") == 0 || strcmp(dtype, "F16") == 0 || strcmp(dtype, "BF16") == 0;
 }
 
-/* The shape that a tensor has in the file; returns its rank. */
-static int32_t file_shape(const piece_t *piece, int64_t shape[2]) {
+int32_t piece_shape(const piece_t *piece, int64_t shape[2]) {
     const int swap = piece->order == ROWS_TRANSPOSED;
     shape[0] = swap ? piece->columns : piece->rows;
     shape[1] = swap ? piece->rows : piece->columns;
     return piece->columns > 0 ? 2 : 1;
 }
 
-static int check_piece(void *user, const piece_t *piece) {
-    load_t *load = user;
+/* Finds the tensor of a piece and checks it. */
+static int find_piece(void *user, const piece_t *piece) {
+    checkpoint_t *c = user;
     const char *name = piece->name;
     char want[SAFETENSORS_SHAPE_TEXT], have[SAFETENSORS_SHAPE_TEXT];
     int64_t shape[2];
     const safetensors_t *file = NULL;
-    int32_t rank = file_shape(piece, shape);
-    const safetensors_entry_t *entry = shards_find(load->shards, name, &file);
+    int32_t rank = piece_shape(piece, shape);
+    const safetensors_entry_t *entry = shards_find(&c->shards, name, &file);
     safetensors_print_shape(want, "", rank, shape);
     if (entry == NULL)
-        return err_set("%s: tensor %s is missing; config.json calls for the shape%s", load->dir, name, want);
+        return err_set("%s: tensor %s is missing; config.json calls for the shape%s", c->dir, name, want);
     if (entry->rank != rank || memcmp(entry->shape, shape, (size_t)rank * sizeof *shape) != 0)
         return err_set("%s: tensor %s has the shape%s; config.json calls for%s", safetensors_path(file), name,
                        safetensors_print_shape(have, "", entry->rank, entry->shape), want);
     if (!is_float(entry->dtype))
         return err_set("%s: tensor %s has dtype %s; float32, float16 and bfloat16 are read", safetensors_path(file),
                        name, entry->dtype);
-    load->claimed++;
+    TRY(mem_grow(&c->found, &c->capacity, c->claimed + 1, sizeof *c->found, "tensors of a checkpoint"));
+    c->found[c->claimed++] = (found_t){*piece, file, entry};
     return 0;
 }
 
@@ -148,165 +157,188 @@ static int ends_with(const char *text, const char *end) {
 }
 
 /* 1 when the family's files may hold a tensor of that name besides the weights. */
-static int is_ignored(const load_t *load, const char *name) {
-    for (int i = 0; load->family->ignored[i] != NULL; i++)
-        if (ends_with(name, load->family->ignored[i])) return 1;
-    return load->spec->tied_head && strcmp(name, load->family->weight[WEIGHT_HEAD].name[0]) == 0;
+static int is_ignored(const checkpoint_t *c, const char *name) {
+    for (int i = 0; c->family->ignored[i] != NULL; i++)
+        if (ends_with(name, c->family->ignored[i])) return 1;
+    return c->spec.tied_head && strcmp(name, c->family->weight[WEIGHT_HEAD].name[0]) == 0;
 }
 
 static int compare_name(void *user, const piece_t *piece) {
     return strcmp(piece->name, *(const char **)user) == 0 ? -1 : 0; // -1 stops the walk: found
 }
 
-static int is_weight(const load_t *load, const char *name) {
-    return family_visit(load->family, load->spec, load->prefix, compare_name, &name) != 0;
+static int is_weight(const checkpoint_t *c, const char *name) {
+    return family_visit(c->family, &c->spec, c->prefix, compare_name, &name) != 0;
 }
 
-static int visit_pieces(load_t *load, piece_visit_t *visit) {
-    return family_visit(load->family, load->spec, load->prefix, visit, load);
-}
-
-static int check_spare(load_t *load) {
+static int check_spare(checkpoint_t *c) {
     int64_t others = 0, total = 0;
-    for (int64_t i = 0; i < load->shards->files; i++) {
-        const safetensors_t *file = load->shards->file[i];
+    for (int64_t i = 0; i < c->shards.files; i++) {
+        const safetensors_t *file = c->shards.file[i];
         total += safetensors_count(file);
-        for (int32_t j = 0; j < safetensors_count(file); j++) others += is_ignored(load, safetensors_at(file, j)->name);
+        for (int32_t j = 0; j < safetensors_count(file); j++) others += is_ignored(c, safetensors_at(file, j)->name);
     }
-    if (load->claimed + others == total) return 0;
+    if (c->claimed + others == total) return 0;
     /* Something is spare: only now is it worth the time to find out which. */
-    for (int64_t i = 0; i < load->shards->files; i++) {
-        const safetensors_t *file = load->shards->file[i];
+    for (int64_t i = 0; i < c->shards.files; i++) {
+        const safetensors_t *file = c->shards.file[i];
         for (int32_t j = 0; j < safetensors_count(file); j++) {
             const safetensors_entry_t *entry = safetensors_at(file, j);
             char text[SAFETENSORS_SHAPE_TEXT];
-            if (is_ignored(load, entry->name) || is_weight(load, entry->name)) continue;
+            if (is_ignored(c, entry->name) || is_weight(c, entry->name)) continue;
             return err_set("%s: tensor %s, %s, is not part of a %s model of %lld layers; is config.json of this model?",
                            safetensors_path(file), entry->name,
-                           safetensors_print_shape(text, entry->dtype, entry->rank, entry->shape), load->family->name,
-                           (long long)load->spec->layers);
+                           safetensors_print_shape(text, entry->dtype, entry->rank, entry->shape), c->family->name,
+                           (long long)c->spec.layers);
         }
     }
     return 0;
 }
 
-/* A tensor's rows in runs that are contiguous in both layouts: run i of the file is row run_row(i) on of ours. */
-typedef struct {
-    int64_t runs, rows;
-} runs_t;
-
-static runs_t piece_runs(const model_spec_t *spec, const piece_t *piece) {
-    if (piece->order == ROWS_QKV_BY_HEAD) return (runs_t){3 * spec->heads, spec->head_size};
-    return (runs_t){1, piece->rows};
-}
-
-static int64_t run_row(const model_spec_t *spec, const piece_t *piece, int64_t run) {
-    if (piece->order != ROWS_QKV_BY_HEAD) return 0;
-    int64_t head = run / 3, part = run % 3;
-    return part * spec->width + head * spec->head_size;
-}
-
-/* Rows of a transposed file that are turned at a time: a cache line of ours. */
+/* Columns of a transposed tensor that are turned at a time: a cache line of ours. */
 enum { TURN = 16 };
 
-static int read_transposed(const safetensors_t *file, const safetensors_entry_t *entry, const piece_t *piece,
-                           float *out) {
+/* The file has (columns, rows). */
+static int read_transposed(const found_t *f, int64_t first, int64_t n, float *out) {
+    const int64_t rows = f->piece.rows, columns = f->piece.columns;
     int rc = 0;
-    float *block = mem_new(TURN * piece->rows, sizeof *block, "rows of a transposed tensor");
+    float *block = mem_new(TURN * n, sizeof *block, "rows of a transposed tensor");
     if (block == NULL) return -1;
-    for (int64_t first = 0; first < piece->columns && rc == 0; first += TURN) {
-        int64_t n = piece->columns - first < TURN ? piece->columns - first : TURN;
-        rc = safetensors_read(file, entry, first * piece->rows, n * piece->rows, block);
-        for (int64_t r = 0; r < piece->rows && rc == 0; r++)
-            for (int64_t c = 0; c < n; c++) out[r * piece->columns + first + c] = block[c * piece->rows + r];
+    for (int64_t at = 0; at < columns && rc == 0; at += TURN) {
+        int64_t there = columns - at < TURN ? columns - at : TURN;
+        for (int64_t c = 0; c < there && rc == 0; c++)
+            rc = safetensors_read(f->file, f->entry, (at + c) * rows + first, n, block + c * n);
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t c = 0; c < there; c++) out[r * columns + at + c] = block[c * n + r];
     }
     mem_free(block);
     return rc;
 }
 
-static int read_piece(void *user, const piece_t *piece) {
-    load_t *load = user;
-    int64_t columns = piece->columns > 0 ? piece->columns : 1;
-    const safetensors_t *file = NULL;
-    const safetensors_entry_t *entry = shards_find(load->shards, piece->name, &file);
-    float *out = load->model->parameters + piece->offset;
-    runs_t runs = piece_runs(load->spec, piece);
-    if (piece->order == ROWS_TRANSPOSED)
-        TRY(read_transposed(file, entry, piece, out));
-    else
-        for (int64_t i = 0; i < runs.runs; i++)
-            TRY(safetensors_read(file, entry, i * runs.rows * columns, runs.rows * columns,
-                                 out + run_row(load->spec, piece, i) * columns));
-    if (!tensor_is_finite(piece->rows * columns, out))
-        return err_set("%s: tensor %s holds a NaN or an infinity; the checkpoint is damaged", safetensors_path(file),
-                       piece->name);
+/* Row p * width + h * head_size + j is row (h * 3 + p) * head_size + j of the file. */
+static int read_by_head(const model_spec_t *spec, const found_t *f, int64_t first, int64_t n, float *out) {
+    const int64_t columns = f->piece.columns > 0 ? f->piece.columns : 1, size = spec->head_size;
+    for (int64_t r = first, end = first + n, run; r < end; r += run, out += run * columns) {
+        int64_t part = r / spec->width, head = r % spec->width / size, j = r % size;
+        run = end - r < size - j ? end - r : size - j;
+        TRY(safetensors_read(f->file, f->entry, ((head * 3 + part) * size + j) * columns, run * columns, out));
+    }
     return 0;
 }
 
-/* A tied head that is in the file all the same must be the embedding, else the file means another model. */
-static int check_tied_head(const load_t *load) {
-    const model_spec_t *spec = load->spec;
+static int read_rows(const model_spec_t *spec, const found_t *f, int64_t first, int64_t n, float *out) {
+    const int64_t columns = f->piece.columns > 0 ? f->piece.columns : 1;
+    if (f->piece.order == ROWS_TRANSPOSED && f->piece.columns > 0)
+        TRY(read_transposed(f, first, n, out));
+    else if (f->piece.order == ROWS_QKV_BY_HEAD)
+        TRY(read_by_head(spec, f, first, n, out));
+    else
+        TRY(safetensors_read(f->file, f->entry, first * columns, n * columns, out));
+    if (tensor_is_finite(n * columns, out)) return 0;
+    return err_set("%s: tensor %s holds a NaN or an infinity; the checkpoint is damaged", safetensors_path(f->file),
+                   f->piece.name);
+}
+
+/* The first piece of a weight; its other pieces follow. */
+static const found_t *first_piece(const checkpoint_t *c, weight_t weight, int64_t layer) {
+    const int64_t offset = weight_offset(&c->spec, weight, layer);
+    int64_t low = 0, high = c->claimed;
+    while (high - low > 1) {
+        int64_t middle = (low + high) / 2;
+        if (c->found[middle].piece.offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &c->found[low];
+}
+
+static const found_t *end_of_pieces(const checkpoint_t *c) {
+    return c->found + c->claimed;
+}
+
+packed_type_t checkpoint_type(const checkpoint_t *c, weight_t weight, int64_t layer) {
+    const found_t *first = first_piece(c, weight, layer);
+    for (const found_t *f = first; f < end_of_pieces(c) && f->piece.weight == first->piece.weight; f++)
+        if (strcmp(f->entry->dtype, first->entry->dtype) != 0) return PACKED_F32;
+    if (strcmp(first->entry->dtype, "BF16") == 0) return PACKED_BF16;
+    return strcmp(first->entry->dtype, "F16") == 0 ? PACKED_F16 : PACKED_F32;
+}
+
+int checkpoint_rows(const checkpoint_t *c, weight_t weight, int64_t layer, int64_t first, int64_t n, float *out) {
+    for (const found_t *f = first_piece(c, weight, layer); n > 0; first -= f->piece.rows, f++) {
+        const int64_t columns = f->piece.columns > 0 ? f->piece.columns : 1;
+        if (first >= f->piece.rows) continue;
+        int64_t there = f->piece.rows - first < n ? f->piece.rows - first : n;
+        TRY(read_rows(&c->spec, f, first, there, out));
+        out += there * columns;
+        n -= there;
+        first += there;
+    }
+    return 0;
+}
+
+const model_spec_t *checkpoint_spec(const checkpoint_t *c) {
+    return &c->spec;
+}
+
+int checkpoint_tied_head(const checkpoint_t *c) {
+    const model_spec_t *spec = &c->spec;
     const safetensors_t *file = NULL;
-    const char *name = load->family->weight[WEIGHT_HEAD].name[0];
-    const safetensors_entry_t *entry = spec->tied_head ? shards_find(load->shards, name, &file) : NULL;
+    const char *name = c->family->weight[WEIGHT_HEAD].name[0];
+    const safetensors_entry_t *entry = spec->tied_head ? shards_find(&c->shards, name, &file) : NULL;
     if (entry == NULL) return 0;
     int same = entry->elements == spec->vocab * spec->width && is_float(entry->dtype);
-    float *row = mem_new(spec->width, sizeof *row, "row of the head");
+    float *row = mem_new(2 * spec->width, sizeof *row, "rows of head and embedding");
     if (row == NULL) return -1;
     for (int64_t i = 0; i < spec->vocab && same; i++)
         same = safetensors_read(file, entry, i * spec->width, spec->width, row) == 0 &&
-               memcmp(row, load->model->parameters + i * spec->width, (size_t)spec->width * sizeof *row) == 0;
+               checkpoint_rows(c, WEIGHT_EMBED, 0, i, 1, row + spec->width) == 0 &&
+               memcmp(row, row + spec->width, (size_t)spec->width * sizeof *row) == 0;
     mem_free(row);
     if (same) return 0;
     return err_set("%s: config.json ties the head to the embedding, but tensor %s differs from it",
                    safetensors_path(file), name);
 }
 
-static int load_from(load_t *load, precision_t precision, const tensor_ops_t *ops, model_t **out) {
-    TRY(visit_pieces(load, check_piece));
-    TRY(check_spare(load));
-    TRY(model_allocate(load->spec, ops, &load->model));
-    load->model->precision = precision;
-    if (visit_pieces(load, read_piece) != 0 || check_tied_head(load) != 0 || model_pack(load->model) != 0) {
-        model_free(load->model);
+/* Files of a bare decoder, such as those of GPT-2 on the hub, have the same names without the prefix. */
+static const char *find_prefix(const checkpoint_t *c) {
+    const char *embed = c->family->weight[WEIGHT_EMBED].name[0];
+    const safetensors_t *file;
+    return shards_find(&c->shards, embed, &file) != NULL ? "" : c->family->prefix;
+}
+
+static int open_folder(checkpoint_t *c) {
+    char *config = mem_printf("%s/config.json", c->dir);
+    if (config == NULL) return -1;
+    int rc = spec_read(config, &c->spec);
+    mem_free(config);
+    TRY(rc);
+    TRY(shards_open(&c->shards, c->dir));
+    c->family = family_find(c->spec.family);
+    c->prefix = find_prefix(c);
+    TRY(family_visit(c->family, &c->spec, c->prefix, find_piece, c));
+    return check_spare(c);
+}
+
+int checkpoint_open(const char *dir, checkpoint_t **out) {
+    checkpoint_t *c = mem_new(1, sizeof *c, "checkpoint");
+    if (c == NULL) return -1;
+    c->dir = mem_strdup(dir);
+    if (c->dir == NULL || open_folder(c) != 0) {
+        checkpoint_close(c);
         return -1;
     }
-    *out = load->model;
+    *out = c;
     return 0;
 }
 
-/* Files of a bare decoder, such as those of GPT-2 on the hub, have the same names without the prefix. */
-static const char *find_prefix(const load_t *load) {
-    const char *embed = load->family->weight[WEIGHT_EMBED].name[0];
-    const safetensors_t *file;
-    return shards_find(load->shards, embed, &file) != NULL ? "" : load->family->prefix;
-}
-
-/* Reads config.json and opens the files of a folder, for load.shards and load.spec. */
-static int open_folder(const char *dir, shards_t *shards, model_spec_t *spec, load_t *load) {
-    char *config = mem_printf("%s/config.json", dir);
-    if (config == NULL) return -1;
-    int rc = spec_read(config, spec);
-    mem_free(config);
-    if (rc == 0) rc = shards_open(shards, dir);
-    if (rc != 0) return -1;
-    *load = (load_t){.dir = dir, .shards = shards, .spec = spec, .family = family_find(spec->family)};
-    load->prefix = find_prefix(load);
-    return 0;
-}
-
-int model_load_as(precision_t precision, const char *dir, const tensor_ops_t *ops, model_t **out) {
-    model_spec_t spec;
-    shards_t shards = {0};
-    load_t load;
-    int rc = open_folder(dir, &shards, &spec, &load);
-    if (rc == 0) rc = load_from(&load, precision, ops, out);
-    shards_close(&shards);
-    return rc;
-}
-
-int model_load(const char *dir, const tensor_ops_t *ops, model_t **out) {
-    return model_load_as(PRECISION_FP32, dir, ops, out);
+void checkpoint_close(checkpoint_t *c) {
+    if (c == NULL) return;
+    shards_close(&c->shards);
+    mem_free(c->found);
+    mem_free(c->dir);
+    mem_free(c);
 }
 
 /* Adds a name to a list "a, b" unless it is there. */
@@ -316,89 +348,18 @@ static void add_name(char *list, size_t size, const char *name) {
 }
 
 int model_inspect(const char *dir, model_folder_t *folder) {
-    shards_t shards = {0};
-    load_t load;
+    checkpoint_t *c;
     *folder = (model_folder_t){0};
-    int rc = open_folder(dir, &shards, &folder->spec, &load);
-    if (rc == 0) rc = visit_pieces(&load, check_piece);
-    if (rc == 0) rc = check_spare(&load);
-    folder->files = shards.files;
-    for (int64_t i = 0; i < shards.files && rc == 0; i++)
-        for (int32_t j = 0; j < safetensors_count(shards.file[i]); j++) {
-            const safetensors_entry_t *entry = safetensors_at(shards.file[i], j);
+    TRY(checkpoint_open(dir, &c));
+    folder->spec = c->spec;
+    folder->files = c->shards.files;
+    for (int64_t i = 0; i < c->shards.files; i++)
+        for (int32_t j = 0; j < safetensors_count(c->shards.file[i]); j++) {
+            const safetensors_entry_t *entry = safetensors_at(c->shards.file[i], j);
             folder->tensors++;
             folder->bytes += entry->end - entry->begin;
-            if (!is_ignored(&load, entry->name)) add_name(folder->dtypes, sizeof folder->dtypes, entry->dtype);
+            if (!is_ignored(c, entry->name)) add_name(folder->dtypes, sizeof folder->dtypes, entry->dtype);
         }
-    shards_close(&shards);
-    return rc;
-}
-
-typedef struct {
-    const model_t *model;
-    safetensors_entry_t *entry; // (entries)
-    int32_t entries;
-    safetensors_out_t *out;
-} save_t;
-
-static int list_piece(void *user, const piece_t *piece) {
-    save_t *save = user;
-    safetensors_entry_t *entry = &save->entry[save->entries];
-    entry->name = save->model->tensor[save->entries++].name; // the same walk has named them
-    entry->rank = file_shape(piece, entry->shape);
+    checkpoint_close(c);
     return 0;
-}
-
-static int write_transposed(safetensors_out_t *out, const piece_t *piece, const float *from) {
-    int rc = 0;
-    float *row = mem_new(piece->rows, sizeof *row, "row of a transposed tensor");
-    if (row == NULL) return -1;
-    for (int64_t c = 0; c < piece->columns && rc == 0; c++) {
-        for (int64_t r = 0; r < piece->rows; r++) row[r] = from[r * piece->columns + c];
-        rc = safetensors_write(out, row, piece->rows);
-    }
-    mem_free(row);
-    return rc;
-}
-
-static int write_piece(void *user, const piece_t *piece) {
-    save_t *save = user;
-    const model_spec_t *spec = &save->model->spec;
-    const float *from = save->model->parameters + piece->offset;
-    int64_t columns = piece->columns > 0 ? piece->columns : 1;
-    if (piece->order == ROWS_TRANSPOSED) return write_transposed(save->out, piece, from);
-    runs_t runs = piece_runs(spec, piece);
-    for (int64_t i = 0; i < runs.runs; i++)
-        TRY(safetensors_write(save->out, from + run_row(spec, piece, i) * columns, runs.rows * columns));
-    return 0;
-}
-
-static int save_weights(const model_t *model, const char *path) {
-    save_t save = {.model = model};
-    save.entry = mem_new(model->tensors, sizeof *save.entry, "tensors of a checkpoint");
-    if (save.entry == NULL) return -1;
-    int rc = family_visit(model->family, &model->spec, NULL, list_piece, &save);
-    if (rc == 0) rc = safetensors_create(path, "pt", model->tensors, save.entry, &save.out);
-    if (rc == 0) {
-        rc = family_visit(model->family, &model->spec, NULL, write_piece, &save);
-        if (rc == 0)
-            rc = safetensors_commit(save.out);
-        else
-            safetensors_abort(save.out);
-    }
-    mem_free(save.entry);
-    return rc;
-}
-
-int model_save(const model_t *model, const char *dir, const char *tokenizer_path) {
-    char *config = mem_printf("%s/config.json", dir), *weights = mem_printf("%s/model.safetensors", dir);
-    char *tokenizer = mem_printf("%s/tokenizer.json", dir);
-    int rc = config != NULL && weights != NULL && tokenizer != NULL ? 0 : -1;
-    if (rc == 0) rc = save_weights(model, weights);
-    if (rc == 0 && tokenizer_path != NULL) rc = file_copy(tokenizer_path, tokenizer);
-    if (rc == 0) rc = spec_write(&model->spec, config);
-    mem_free(config);
-    mem_free(weights);
-    mem_free(tokenizer);
-    return rc;
 }

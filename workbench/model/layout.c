@@ -107,39 +107,49 @@ int weight_visit(const model_spec_t *spec, weight_visit_t *visit, void *user) {
     return visit_range(spec, WEIGHT_NORM_GAIN, WEIGHT_HEAD, 0, visit, user);
 }
 
-static float *place(const model_spec_t *spec, float *block, weight_t weight, int64_t layer) {
-    return weight_is_there(spec, weight) ? block + weight_offset(spec, weight, layer) : NULL;
+/* Where layer_weights_t or outer_weights_t points to a weight. */
+static const size_t pointer[WEIGHT_COUNT] = {
+    [WEIGHT_EMBED] = offsetof(outer_weights_t, embed),
+    [WEIGHT_POSITION] = offsetof(outer_weights_t, position),
+    [WEIGHT_NORM1_GAIN] = offsetof(layer_weights_t, norm1_gain),
+    [WEIGHT_NORM1_BIAS] = offsetof(layer_weights_t, norm1_bias),
+    [WEIGHT_QKV] = offsetof(layer_weights_t, qkv),
+    [WEIGHT_QKV_BIAS] = offsetof(layer_weights_t, qkv_bias),
+    [WEIGHT_Q_NORM] = offsetof(layer_weights_t, q_norm),
+    [WEIGHT_K_NORM] = offsetof(layer_weights_t, k_norm),
+    [WEIGHT_OUT] = offsetof(layer_weights_t, out),
+    [WEIGHT_OUT_BIAS] = offsetof(layer_weights_t, out_bias),
+    [WEIGHT_NORM2_GAIN] = offsetof(layer_weights_t, norm2_gain),
+    [WEIGHT_NORM2_BIAS] = offsetof(layer_weights_t, norm2_bias),
+    [WEIGHT_GATE] = offsetof(layer_weights_t, gate),
+    [WEIGHT_GATE_BIAS] = offsetof(layer_weights_t, gate_bias),
+    [WEIGHT_UP] = offsetof(layer_weights_t, up),
+    [WEIGHT_UP_BIAS] = offsetof(layer_weights_t, up_bias),
+    [WEIGHT_DOWN] = offsetof(layer_weights_t, down),
+    [WEIGHT_DOWN_BIAS] = offsetof(layer_weights_t, down_bias),
+    [WEIGHT_NORM_GAIN] = offsetof(outer_weights_t, norm_gain),
+    [WEIGHT_NORM_BIAS] = offsetof(outer_weights_t, norm_bias),
+    [WEIGHT_HEAD] = offsetof(outer_weights_t, head),
+};
+
+float **weight_pointer(weight_t weight, layer_weights_t *layer, outer_weights_t *outer) {
+    char *weights = weight_is_of_layer(weight) ? (char *)layer : (char *)outer;
+    return (float **)(void *)(weights + pointer[weight]);
 }
 
 layer_weights_t layer_weights(const model_spec_t *spec, float *block, int64_t layer) {
-    return (layer_weights_t){
-        .norm1_gain = place(spec, block, WEIGHT_NORM1_GAIN, layer),
-        .norm1_bias = place(spec, block, WEIGHT_NORM1_BIAS, layer),
-        .qkv = place(spec, block, WEIGHT_QKV, layer),
-        .qkv_bias = place(spec, block, WEIGHT_QKV_BIAS, layer),
-        .q_norm = place(spec, block, WEIGHT_Q_NORM, layer),
-        .k_norm = place(spec, block, WEIGHT_K_NORM, layer),
-        .out = place(spec, block, WEIGHT_OUT, layer),
-        .out_bias = place(spec, block, WEIGHT_OUT_BIAS, layer),
-        .norm2_gain = place(spec, block, WEIGHT_NORM2_GAIN, layer),
-        .norm2_bias = place(spec, block, WEIGHT_NORM2_BIAS, layer),
-        .gate = place(spec, block, WEIGHT_GATE, layer),
-        .gate_bias = place(spec, block, WEIGHT_GATE_BIAS, layer),
-        .up = place(spec, block, WEIGHT_UP, layer),
-        .up_bias = place(spec, block, WEIGHT_UP_BIAS, layer),
-        .down = place(spec, block, WEIGHT_DOWN, layer),
-        .down_bias = place(spec, block, WEIGHT_DOWN_BIAS, layer),
-    };
+    layer_weights_t weights = {0};
+    for (weight_t w = WEIGHT_NORM1_GAIN; w <= WEIGHT_DOWN_BIAS; w++)
+        if (weight_is_there(spec, w)) *weight_pointer(w, &weights, NULL) = block + weight_offset(spec, w, layer);
+    return weights;
 }
 
 outer_weights_t outer_weights(const model_spec_t *spec, float *block) {
-    return (outer_weights_t){
-        .embed = place(spec, block, WEIGHT_EMBED, 0),
-        .position = place(spec, block, WEIGHT_POSITION, 0),
-        .norm_gain = place(spec, block, WEIGHT_NORM_GAIN, 0),
-        .norm_bias = place(spec, block, WEIGHT_NORM_BIAS, 0),
-        .head = block + weight_offset(spec, WEIGHT_HEAD, 0),
-    };
+    outer_weights_t weights = {.head = block + weight_offset(spec, WEIGHT_HEAD, 0)}; // of a tied one too
+    for (weight_t w = WEIGHT_EMBED; w < WEIGHT_COUNT; w++)
+        if (!weight_is_of_layer(w) && weight_is_there(spec, w))
+            *weight_pointer(w, NULL, &weights) = block + weight_offset(spec, w, 0);
+    return weights;
 }
 
 int64_t spec_parameters(const model_spec_t *spec, int with_embeddings) {

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "model/model_private.h"
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static int name_tensors(model_t *model) {
     return family_visit(model->family, &model->spec, NULL, name_tensor, model);
 }
 
-/* What is beside the parameters and made of the spec alone. */
+/* What is beside the weights and made of the spec alone, and room for pointers to the weights. */
 static int make_tables(model_t *model) {
     const model_spec_t *spec = &model->spec;
     if (!spec->learned_positions) {
@@ -34,14 +35,12 @@ static int make_tables(model_t *model) {
         if (model->plain == NULL) return -1;
         for (int64_t i = 0; i < spec->width; i++) model->plain[i] = 1;
     }
-    model->outer = outer_weights(spec, model->parameters);
     model->weights = mem_new(spec->layers, sizeof *model->weights, "layers");
-    if (model->weights == NULL) return -1;
-    for (int64_t l = 0; l < spec->layers; l++) model->weights[l] = layer_weights(spec, model->parameters, l);
-    return 0;
+    model->layer = mem_new(spec->layers, sizeof *model->layer, "packed layers");
+    return model->weights != NULL && model->layer != NULL ? 0 : -1;
 }
 
-int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **out) {
+int model_allocate_bare(const model_spec_t *spec, const tensor_ops_t *ops, model_t **out) {
     TRY(spec_check(spec));
     model_t *model = mem_new(1, sizeof *model, "model");
     if (model == NULL) return -1;
@@ -49,12 +48,25 @@ int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **
     model->family = family_find(spec->family);
     model->spec.family = model->family->name; // the caller's text need not live on
     model->ops = ops;
-    model->parameter_count = spec_parameters(spec, 1);
-    model->parameters = mem_new(model->parameter_count, sizeof(float), "model parameters");
-    if (model->parameters == NULL || make_tables(model) != 0 || name_tensors(model) != 0) {
+    if (make_tables(model) != 0) {
         model_free(model);
         return -1;
     }
+    *out = model;
+    return 0;
+}
+
+int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **out) {
+    model_t *model;
+    TRY(model_allocate_bare(spec, ops, &model));
+    model->parameter_count = spec_parameters(spec, 1);
+    model->parameters = mem_new(model->parameter_count, sizeof(float), "model parameters");
+    if (model->parameters == NULL || name_tensors(model) != 0) {
+        model_free(model);
+        return -1;
+    }
+    model->outer = outer_weights(spec, model->parameters);
+    for (int64_t l = 0; l < spec->layers; l++) model->weights[l] = layer_weights(spec, model->parameters, l);
     *out = model;
     return 0;
 }
@@ -97,6 +109,7 @@ int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t see
 
 void model_free(model_t *model) {
     if (model == NULL) return;
+    par_shared_free(model->shared);
     mem_free(model->parameters);
     mem_free(model->tensor);
     mem_free(model->rotary);
@@ -137,10 +150,9 @@ precision_t model_precision(const model_t *model) {
 }
 
 int model_set_precision(model_t *model, precision_t precision) {
+    assert(model->shared == NULL);
     mem_free(model->packed);
-    mem_free(model->layer);
     model->packed = NULL;
-    model->layer = NULL;
     model->precision = precision;
     return model_pack(model);
 }
@@ -149,34 +161,66 @@ static packed_type_t packed_type(const model_t *model) {
     return model->precision == PRECISION_BF16 ? PACKED_DOT_BF16 : PACKED_F32;
 }
 
-/* Packs one linear weight (out, in) at *next, which moves on. */
-static packed_t pack_linear(packed_type_t type, int64_t out, int64_t in, const float *weight, char **next) {
-    packed_t packed = {*next, type};
-    packed_fill(type, out, in, weight, 1, in, *next);
-    *next += packed_bytes(type, out, in);
-    return packed;
+packed_t *model_packed(model_t *model, weight_t weight, int64_t layer) {
+    layer_packed_t *packed = weight_is_of_layer(weight) ? &model->layer[layer] : NULL;
+    switch (weight) {
+    case WEIGHT_QKV:
+        return &packed->qkv;
+    case WEIGHT_OUT:
+        return &packed->out;
+    case WEIGHT_GATE:
+        return &packed->gate;
+    case WEIGHT_UP:
+        return &packed->up;
+    case WEIGHT_DOWN:
+        return &packed->down;
+    case WEIGHT_HEAD:
+        return &model->head;
+    default:
+        return NULL;
+    }
+}
+
+/* The linear weights that are there, the head last: adds up their packed bytes, or packs them when there is room. */
+typedef struct {
+    model_t *model;
+    int64_t bytes; // so far
+} pack_t;
+
+static void pack_linear(pack_t *pack, weight_t weight, int64_t layer, const float *from) {
+    model_t *model = pack->model;
+    int64_t rows, columns;
+    packed_type_t type = packed_type(model);
+    weight_shape(&model->spec, weight, &rows, &columns);
+    if (model->packed != NULL) {
+        void *to = (char *)model->packed + pack->bytes;
+        packed_fill(type, rows, columns, from, 1, columns, to);
+        *model_packed(model, weight, layer) = (packed_t){to, type};
+    }
+    pack->bytes += packed_bytes(type, rows, columns);
+}
+
+static int pack_weight(void *user, weight_t weight, int64_t layer) {
+    pack_t *pack = user;
+    model_t *model = pack->model;
+    if (weight == WEIGHT_HEAD || model_packed(model, weight, layer) == NULL) return 0;
+    pack_linear(pack, weight, layer, model->parameters + weight_offset(&model->spec, weight, layer));
+    return 0;
+}
+
+static int64_t pack_all(model_t *model) {
+    pack_t pack = {model, 0};
+    weight_visit(&model->spec, pack_weight, &pack);
+    pack_linear(&pack, WEIGHT_HEAD, 0, model->outer.head); // a tied one too
+    return pack.bytes;
 }
 
 int model_pack(model_t *model) {
-    const model_spec_t *spec = &model->spec;
-    const packed_type_t type = packed_type(model);
-    int64_t width = spec->width, ffn = spec->ffn, q = spec_q_width(spec), qkv = q + 2 * spec_kv_width(spec);
+    assert(model->shared == NULL);
     if (model->packed == NULL) {
-        int64_t layer = packed_bytes(type, qkv, width) + packed_bytes(type, width, q) +
-                        (spec->gated_ffn ? 2 : 1) * packed_bytes(type, ffn, width) + packed_bytes(type, width, ffn);
-        model->packed = mem_new(spec->layers * layer + packed_bytes(type, spec->vocab, width), 1, "packed weights");
-        model->layer = mem_new(spec->layers, sizeof *model->layer, "packed layers");
-        if (model->packed == NULL || model->layer == NULL) return -1;
+        model->packed = mem_new(pack_all(model), 1, "packed weights");
+        if (model->packed == NULL) return -1;
     }
-    char *next = model->packed;
-    for (int64_t l = 0; l < spec->layers; l++) {
-        layer_weights_t w = model->weights[l];
-        model->layer[l].qkv = pack_linear(type, qkv, width, w.qkv, &next);
-        model->layer[l].out = pack_linear(type, width, q, w.out, &next);
-        if (spec->gated_ffn) model->layer[l].gate = pack_linear(type, ffn, width, w.gate, &next);
-        model->layer[l].up = pack_linear(type, ffn, width, w.up, &next);
-        model->layer[l].down = pack_linear(type, width, ffn, w.down, &next);
-    }
-    model->head = pack_linear(type, spec->vocab, width, model->outer.head, &next);
+    pack_all(model);
     return 0;
 }

@@ -25,6 +25,12 @@ int precision_find(const char *name, precision_t *precision); // "fp32" or "bf16
 int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t seed, model_t **model); // random weights
 int model_load(const char *dir, const tensor_ops_t *ops, model_t **model); // a Hugging Face folder; refuses by name
 int model_load_as(precision_t precision, const char *dir, const tensor_ops_t *ops, model_t **model); // model_load: FP32
+/* Collective: the same folder for inference only, one copy for all ranks of a node, which read and pack it together.
+ * Every weight is held once, packed; halves stay halves, with the same results. The copy is in shared memory, or where
+ * that has no room in the folder `spill` (par_shared_create). Such a model cannot be changed or saved. */
+int model_share(precision_t precision, const char *dir, const tensor_ops_t *ops, const char *spill, model_t **model);
+/* Bytes of the copy, how many ranks of this node share it, and where it is. 0 bytes: a model of one's own. */
+size_t model_shared_bytes(const model_t *model, int *ranks, const char **place);
 /* What model_load would load: all its checks but those that read the weights themselves; nothing is allocated for them.
  */
 typedef struct {

@@ -3,6 +3,7 @@
 #ifndef MEMPROBE_MODEL_PRIVATE_H
 #define MEMPROBE_MODEL_PRIVATE_H
 #include "model/model.h"
+#include "par/par.h"
 #include <jansson.h>
 #include <stddef.h>
 
@@ -56,6 +57,8 @@ typedef struct {
 } outer_weights_t;
 layer_weights_t layer_weights(const model_spec_t *spec, float *block, int64_t layer);
 outer_weights_t outer_weights(const model_spec_t *spec, float *block);
+/* Where the one or the other of these points to a weight. */
+float **weight_pointer(weight_t weight, layer_weights_t *layer, outer_weights_t *outer);
 
 /* How a family writes a weight: the names of its tensors and their order in the file. */
 typedef enum {
@@ -152,14 +155,34 @@ struct model {
     float *rotary;            // rotary_table(context, rotary_dims); NULL with learned positions
     float *plain;             // (2, width) gains of 1 and biases of 0 of a norm that has none; NULL when it has
     layer_weights_t *weights; // (layers) pointers into parameters
-    outer_weights_t outer;    // and those of the others
+    outer_weights_t outer;    // and those of the others; of a shared model only the vectors and positions
+    packed_t embed;           // of a shared model: the embedding, packed as a head is
+    par_shared_t *shared;     // all weights of a shared model; parameters and packed are NULL then
     precision_t precision;
     void *packed;          // all packed weights
     layer_packed_t *layer; // (layers) pointers into packed
     packed_t head;         // pointer into packed
 };
 
-/* A model whose parameters are all zero and not yet packed. */
+/* Where a linear weight's packed form is kept; NULL for a weight that is not linear. A tied head is WEIGHT_HEAD. */
+packed_t *model_packed(model_t *model, weight_t weight, int64_t layer);
+
+/* An open checkpoint folder, all whose tensors are there in the right shapes. Read in the canonical layout. */
+typedef struct checkpoint checkpoint_t;
+int32_t piece_shape(const piece_t *piece, int64_t shape[2]); // that the tensor has in the file; returns its rank
+int checkpoint_open(const char *dir, checkpoint_t **checkpoint);
+void checkpoint_close(checkpoint_t *checkpoint); // accepts NULL
+const model_spec_t *checkpoint_spec(const checkpoint_t *checkpoint);
+/* How the files store a weight: as PACKED_F32 when its pieces differ. */
+packed_type_t checkpoint_type(const checkpoint_t *checkpoint, weight_t weight, int64_t layer);
+/* Rows first .. first + n - 1 of a weight (of a vector: its elements), checked to be finite. */
+int checkpoint_rows(const checkpoint_t *checkpoint, weight_t weight, int64_t layer, int64_t first, int64_t n,
+                    float *out);
+/* A tied head that is in the files all the same must be the embedding, else they mean another model. */
+int checkpoint_tied_head(const checkpoint_t *checkpoint);
+
+/* A model without weights, and one whose weights are all zero and not yet packed. */
+int model_allocate_bare(const model_spec_t *spec, const tensor_ops_t *ops, model_t **model);
 int model_allocate(const model_spec_t *spec, const tensor_ops_t *ops, model_t **model);
 
 #endif

@@ -260,7 +260,10 @@ static int run_layer(session_t *s, int64_t layer, int32_t count, const int32_t *
 static void embed(session_t *s, const outer_weights_t *w, const int32_t *tokens) {
     const int64_t width = s->model->spec.width;
     for (int64_t r = 0; r < s->filled; r++) {
-        memcpy(s->x + r * width, w->embed + tokens[r] * width, (size_t)width * sizeof(float));
+        if (w->embed != NULL)
+            memcpy(s->x + r * width, w->embed + tokens[r] * width, (size_t)width * sizeof(float));
+        else
+            packed_column(s->model->embed, width, tokens[r], s->x + r * width);
         if (w->position != NULL) s->model->ops->add(width, w->position + s->position[r] * width, s->x + r * width);
     }
 }

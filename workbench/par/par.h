@@ -85,6 +85,7 @@ typedef struct par_shared par_shared_t;
 int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared); // collective
 void *par_shared_block(const par_shared_t *shared);                            // local, aligned to a page
 const char *par_shared_place(const par_shared_t *shared);                      // local: "/dev/shm", `spill`, "memory"
+size_t par_shared_bytes(const par_shared_t *shared);                           // local
 int par_shared_ranks(const par_shared_t *shared);                              // local: of this node
 /* Local: this rank's share of n items among the ranks of its node, as par_share. */
 void par_shared_share(const par_shared_t *shared, int64_t n, int64_t *first, int64_t *last);

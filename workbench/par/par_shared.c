@@ -112,6 +112,10 @@ const char *par_shared_place(const par_shared_t *s) {
     return s->place;
 }
 
+size_t par_shared_bytes(const par_shared_t *s) {
+    return s->bytes;
+}
+
 int par_shared_ranks(const par_shared_t *s) {
     return s->node.ranks;
 }
