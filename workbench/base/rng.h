@@ -12,6 +12,7 @@ enum {
     RNG_PLACE = 4,  // where copies of planted sequences go
     RNG_HOLD_OUT = 5,
     RNG_SAMPLE = 6, // probe sampler
+    RNG_DRAW = 7,   // tokens drawn from a model's distribution
     RNG_TEST = 100
 };
 

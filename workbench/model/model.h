@@ -74,6 +74,8 @@ typedef struct session session_t;
 int session_create(const model_t *model, int32_t sequences, int64_t capacity, int64_t rows, session_t **session);
 void session_free(session_t *session);                    // accepts NULL
 void session_reset(session_t *session, int32_t sequence); // forgets a sequence
+/* Sequence `to` becomes what sequence `from` is, without feeding it again. */
+void session_copy(session_t *session, int32_t from, int32_t to);
 int64_t session_length(const session_t *session, int32_t sequence);
 
 /* Feeds tokens: `count` pieces, piece i is length[i] new tokens of sequence[i], tokens of all pieces one after the

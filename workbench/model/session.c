@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "model/session_private.h"
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -96,6 +97,14 @@ static void cut(session_t *s, int32_t sequence, int64_t length) {
 
 void session_reset(session_t *s, int32_t sequence) {
     cut(s, sequence, 0);
+}
+
+void session_copy(session_t *s, int32_t from, int32_t to) {
+    assert(from >= 0 && from < s->sequences && to >= 0 && to < s->sequences);
+    int64_t layers = s->model->spec.layers;
+    if (from == to) return;
+    for (int64_t l = 0; l < layers; l++) kv_copy(&s->kv[from * layers + l], &s->kv[to * layers + l]);
+    s->length[to] = s->length[from];
 }
 
 int64_t session_length(const session_t *s, int32_t sequence) {

@@ -60,6 +60,22 @@ void kv_append(tensor_kv_t *kv, int64_t n, const float *k, int64_t ldk, const fl
     kv->length += n;
 }
 
+/* A head's keys are whole panels of positions; its values lie in panels of head_size / 32 (rounded up), all of them
+ * with room for the capacity. */
+void kv_copy(const tensor_kv_t *from, tensor_kv_t *to) {
+    assert(from->capacity == to->capacity && from->heads == to->heads && from->head_size == to->head_size);
+    const int64_t panels = (from->length + GEMM_PANEL - 1) / GEMM_PANEL, keys = from->capacity * from->head_size;
+    const int64_t columns = (from->head_size + GEMM_PANEL - 1) / GEMM_PANEL, column = from->capacity * GEMM_PANEL;
+    const size_t key_bytes = (size_t)(panels * GEMM_PANEL * from->head_size) * sizeof(float);
+    const size_t value_bytes = (size_t)(from->length * GEMM_PANEL) * sizeof(float);
+    for (int64_t h = 0; h < from->heads; h++) {
+        memcpy(to->k + h * keys, from->k + h * keys, key_bytes);
+        for (int64_t c = h * columns; c < (h + 1) * columns; c++)
+            memcpy(to->v + c * column, from->v + c * column, value_bytes);
+    }
+    to->length = from->length;
+}
+
 int64_t attention_scratch(int64_t n, int64_t length, int64_t head_size) {
     (void)head_size;
     return (n < ATTENTION_TILE ? n : ATTENTION_TILE) * attention_row(length);

@@ -44,6 +44,8 @@ typedef struct {
     float *k, *v;   // kv_floats(...) floats each, owned by whoever made the cache
 } tensor_kv_t;
 int64_t kv_floats(int64_t capacity, int64_t heads, int64_t head_size);
+/* Makes `to` hold what `from` holds; both were made for the same capacity, heads and head size. */
+void kv_copy(const tensor_kv_t *from, tensor_kv_t *to);
 /* Appends n rows of k and v (n, heads * head_size). */
 void kv_append(tensor_kv_t *kv, int64_t n, const float *k, int64_t ldk, const float *v, int64_t ldv);
 

@@ -27,6 +27,18 @@ static inline size_t utf8_next(const uint8_t *text, size_t at, size_t bytes, int
     return n;
 }
 
+/* Bytes at the end of a text (0 to 3) that begin a code point of which more has to come: what a terminal must not yet
+ * be shown when the text arrives in pieces. */
+static inline size_t utf8_open(const uint8_t *text, size_t bytes) {
+    for (size_t back = 1; back <= 3 && back <= bytes; back++) {
+        uint8_t b = text[bytes - back];
+        if ((b & 0xC0) == 0x80) continue;
+        size_t n = b >= 0xF0 ? 4 : b >= 0xE0 ? 3 : 2;
+        return b >= 0xC2 && b <= 0xF4 && n > back ? back : 0;
+    }
+    return 0;
+}
+
 /* Writes a code point, returns its bytes (1 to 4). */
 static inline size_t utf8_write(int32_t code, uint8_t out[4]) {
     if (code < 0x80) {
