@@ -20,6 +20,7 @@ peer() {
 }
 peer torch,transformers tests/peers/families.py check
 peer torch,transformers tests/peers/train.py check
+peer torch,transformers,tokenizers tests/peers/complete.py "$BUILD/memprobe"
 peer numpy tests/peers/formats.py
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
