@@ -81,3 +81,38 @@ ranks 1 complete --model "$DIR/absent" x; expect 1 "absent"; one_error
 ranks 1 complete x; expect 2 "--model"
 ranks 1 complete --model "$model" --top 21 x; expect 2 "--top is 21"
 ranks 1 complete --model "$model"; expect 2 "one text"
+
+# By chance: a seed gives the same text with all kernels, another seed another; K = 1 is greedy.
+drawn() { ranks 1 complete --model "$model" --tokens 12 "$@" "bago di"; }
+for kernels in auto reference avx2 avx512; do
+    drawn --temperature 1.5 --top-k 50 --top-p 0.95 --seed 7 --kernels $kernels
+    [ "$STATUS" = 0 ] || grep -q "no kernels" "$ERR" || die "kernels $kernels"
+    [ $kernels != auto ] || cp "$OUT" "$DIR/drawn"
+    [ "$STATUS" != 0 ] || cmp -s "$OUT" "$DIR/drawn" || die "kernels $kernels draw another text"
+done
+drawn --temperature 1.5 --top-k 50 --top-p 0.95 --seed 8; expect 0
+cmp -s "$OUT" "$DIR/drawn" && die "another seed draws the same text"
+for greedy in "--top-k 1" "--temperature 0" "--beam 1" "--top-p 1e-9"; do
+    drawn $greedy; expect 0
+    cmp -s "$OUT" "$DIR/first" || die "$greedy is not greedy"
+done
+drawn --samples 3 --seed 1; expect 0
+[ "$(grep -c '^--- [123]$' "$OUT")" = 3 ] || die "not three samples"
+drawn --beam 4 --samples 4; expect 0
+[ "$(grep -c '^--- [1234]  log p -' "$OUT")" = 4 ] || die "not four texts of the search"
+printf 'bago di' >"$DIR/prompt"
+ranks 1 complete --model "$model" -; expect 1 "standard input holds no text"; one_error # /dev/null
+"$MEMPROBE" complete --model "$model" --tokens 12 - <"$DIR/prompt" >"$OUT" || die "standard input is refused"
+cmp -s "$OUT" "$DIR/first" || die "standard input is continued otherwise"
+drawn --top 3; expect 0; grep -qE '^   1  "[^%]*" [0-9.e-]+%  \|  ' "$OUT" || die "no probabilities"
+drawn --top 1 --temperature 50; expect 0; grep -qE '\*".*" [0-9.e-]+%' "$OUT" || die "the token drawn is not marked"
+drawn --temperature -1; expect 2 "--temperature is -1, must be 0 to 1e6"
+drawn --temperature 0 --top-k 3; expect 2 "--temperature 0 takes the likeliest token"
+drawn --top-k 0; expect 2 "--top-k is 0"
+drawn --top-p 0; expect 2 "--top-p is 0, must be above 0 and at most 1"
+drawn --seed -1; expect 2 "--seed is -1"
+drawn --beam 65; expect 2 "--beam is 65, must be 1 to 64"
+drawn --beam 4 --seed 1; expect 2 "--beam searches and draws nothing"
+drawn --beam 4 --top 2; expect 2 "it does not go with --beam"
+drawn --beam 4 --samples 5; expect 2 "at most as many texts"
+drawn --samples 2; expect 2 "the same text each time"

@@ -1,10 +1,12 @@
 /* Chooses the next token from a row of logits by chance: temperature, then top-k, then top-p (Holtzman et al. 2020,
  * nucleus sampling), in the order and with the meaning that Hugging Face's `generate` gives them.
  *
- *   temperature T   weights are exp(logit / T)
- *   top-k K         the first K tokens of the order: larger logit first, ties by smaller id. Exactly K: where logits
- * tie at the border, transformers keeps all that tie; here K = 1 is greedy in every case top-p P         of these the
- * fewest, from the front, whose weights sum to P of the whole or more; at least one
+ * Temperature T: weights are exp(logit / T).
+ *
+ * Top-k K: the first K tokens of the order, larger logit first, ties by smaller id. Exactly K: where logits tie at the
+ * border, transformers keeps all that tie; here K = 1 is greedy in every case.
+ *
+ * Top-p P: of these the fewest, from the front, whose weights sum to P of the whole or more; at least one.
  *
  * Weights are summed in doubles in one order (by id over the whole vocabulary, by the order above over what is kept),
  * and the random number is a function of (seed, sample, step), so a seed gives the same tokens with any kernels of
