@@ -22,7 +22,7 @@ typedef struct {
 enum {
     GEMM_TILE_ROWS = 12,             // of the largest tile on any CPU
     GEMM_TILE_WIDTH = 8,             // v16 columns of the widest
-    GEMM_AHEAD = 128,                 // steps of k that B is fetched ahead
+    GEMM_AHEAD = 128,                // steps of k that B is fetched ahead
     GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over the rows uses: stays in the L2 cache,
                                      // unless a single tile's columns need more
 };
