@@ -4,6 +4,8 @@
 #include "ranks_check.h"
 #include <dirent.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { ITEMS = 100000 };
 
@@ -49,6 +51,29 @@ static void check_no_room(const char *dir) {
     verdict("no room: every rank says so", rc == -1 && shared == NULL && strstr(err_text(), wanted) && is_empty(dir));
 }
 
+enum { DESCRIPTORS = 256 }; // more than MPI has open
+
+/* A rank that can open no file, as one in a container with a /dev/shm of its own cannot open that of the others: they
+ * must not go on without it. It has used up its descriptors, which MPI, having its own, does not notice. */
+static void check_blind_rank(const char *dir) {
+    par_shared_t *shared = NULL;
+    const char *const place[] = {dir, dir};
+    const int is_blind = par_size() > 1 && par_rank() == par_size() - 1;
+    int used[DESCRIPTORS], n = 0;
+    struct rlimit before, few;
+    must(getrlimit(RLIMIT_NOFILE, &before));
+    few = before;
+    few.rlim_cur = DESCRIPTORS;
+    if (is_blind) must(setrlimit(RLIMIT_NOFILE, &few));
+    while (is_blind && n < DESCRIPTORS && (used[n] = dup(STDERR_FILENO)) >= 0) n++;
+    int rc = par_shared_create_in(1 << 20, place, 2, 0, &shared);
+    while (n > 0) close(used[--n]);
+    if (is_blind) must(setrlimit(RLIMIT_NOFILE, &before));
+    par_barrier();
+    verdict("a rank that cannot open the file: all know", rc == (par_size() > 1 ? -1 : 0) && is_empty(dir));
+    par_shared_free(shared);
+}
+
 static void check_seal(void) {
     par_shared_t *shared = NULL;
     must(par_shared_create(1, NULL, &shared));
@@ -65,6 +90,7 @@ int main(int argc, char **argv) {
     check_nodes("nodes of 1", dir, 1);
     check_nodes("nodes of 2", dir, 2);
     check_no_room(dir);
+    check_blind_rank(dir);
     check_seal();
     shared_folder_remove(dir);
     par_finalize();

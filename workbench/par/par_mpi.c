@@ -282,8 +282,10 @@ void par_node_broadcast(const par_node_t *node, void *data, size_t bytes) {
     check(MPI_Bcast(data, (int)bytes, MPI_BYTE, 0, *(MPI_Comm *)node->comm), "MPI_Bcast");
 }
 
-void par_node_barrier(const par_node_t *node) {
-    check(MPI_Barrier(*(MPI_Comm *)node->comm), "MPI_Barrier");
+int par_node_all(const par_node_t *node, int ok) {
+    int all = ok != 0;
+    check(MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_INT, MPI_MIN, *(MPI_Comm *)node->comm), "MPI_Allreduce");
+    return all;
 }
 
 /* Zeroed counters in memory that the ranks of a node share. */

@@ -27,7 +27,8 @@ typedef struct {
 void par_node_open(int ranks, par_node_t *node);
 void par_node_close(par_node_t *node);
 void par_node_broadcast(const par_node_t *node, void *data, size_t bytes); // from the node's rank 0, to all ranks of it
-void par_node_barrier(const par_node_t *node);
+int par_node_all(const par_node_t *node,
+                 int ok); // 1 on all ranks of the node when each brings what is not 0; waits for all
 
 /* Share of n items of any rank: what par_share gives to rank `rank` of `size`. */
 void par_share_of(int64_t n, int rank, int size, int64_t *first, int64_t *last);

@@ -37,19 +37,19 @@ static int create_file(const char *folder, size_t bytes, char path[PATH_BYTES]) 
     return fd;
 }
 
-/* Ranks of one node together: a file of `bytes` in the folder that has no name any more. -1 when the folder has no room
- * or the file cannot be opened. */
+/* Ranks of one node together: a file of `bytes` in the folder that has no name any more. -1, on all of them, when the
+ * folder has no room or a rank cannot open the file: in a container it may have a /dev/shm of its own. */
 static int open_in(const par_node_t *node, const char *folder, size_t bytes) {
     char path[PATH_BYTES] = "";
-    int there = 0, fd = -1;
+    int there, fd = -1;
     if (node->rank == 0) fd = create_file(folder, bytes, path);
     par_node_broadcast(node, path, sizeof path);
     if (path[0] == '\0') return -1;
     if (node->rank > 0) fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    par_node_barrier(node);
+    there = par_node_all(node, fd >= 0);
     if (node->rank == 0) {
         unlink(path);
-        there = posix_fallocate(fd, 0, (off_t)bytes) == 0;
+        there = there && posix_fallocate(fd, 0, (off_t)bytes) == 0;
     }
     par_node_broadcast(node, &there, sizeof there);
     if (there) return fd;
@@ -72,8 +72,8 @@ static int map_shared(par_shared_t *s, const char *const *place, int32_t n) {
         snprintf(s->place, sizeof s->place, "%s", place[i]);
     }
     if (fd < 0)
-        return err_set("no room for %zu bytes that the ranks of this node share, neither in %s nor in %s: free some, "
-                       "or set [run] cache to a folder with room",
+        return err_set("no room for %zu bytes that the ranks of this node share, neither in %s nor in %s, where all of "
+                       "them can open files: free some, or set [run] cache to a folder with room",
                        s->bytes, place[0], place[n - 1]);
     s->block = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     int error = errno;
