@@ -5,6 +5,9 @@
 #include "base/err.h"
 #include <stdio.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 static const tensor_ops_t reference = {
     .name = "reference",
@@ -36,7 +39,9 @@ static const tensor_ops_t reference = {
 
 static int cpu_has_avx2(void) {
 #ifdef __x86_64__
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    unsigned eax, ebx, ecx = 0, edx;
+    int f16c = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C); // clang's builtin does not know its name
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && f16c;
 #else
     return 0;
 #endif
