@@ -4,7 +4,12 @@
     families.py make DIR [NAME...]   writes the golden checkpoints and their logits (the first two are in
                                      tests/golden/neox, the others in tests/golden/families)
     families.py check [NAME...]      compares live, both ways: checkpoints written by transformers read by memprobe, and
-                                     ones written by memprobe read by transformers; BUILD names the build folder
+                                     ones written by memprobe read by transformers
+    families.py back [NAME...]       checkpoints written by transformers, read and written again by memprobe, read by
+                                     transformers: the same logits, and every tensor bit by bit
+    families.py folders DIR...       checkpoints that memprobe has written (trained, say) read by transformers
+
+BUILD names the build folder.
 """
 import csv
 import json
@@ -101,6 +106,10 @@ MODELS = {
     "gpt_neo-head24": dict(
         family="gpt_neo", dtype=BF16, vocab_size=1031, hidden_size=120, num_layers=4, num_heads=5,
         attention_types=[[["global", "local"], 2]], window_size=256, max_position_embeddings=600),
+    "gpt_neo-untied": dict(
+        family="gpt_neo", dtype=F32, vocab_size=1031, hidden_size=72, num_layers=3, num_heads=3, intermediate_size=100,
+        attention_types=[[["local"], 2], [["global"], 1]], window_size=7, max_position_embeddings=60,
+        tie_word_embeddings=False, activation_function="gelu"),
 }
 GOLDEN = ["parallel-bf16", "serial-f16", "gpt2", "llama", "olmo", "olmo2", "gpt_neo"]
 OUR_WORDS = ["family", "dtype", "shard", "old", "bare"]
@@ -203,17 +212,92 @@ def to_memprobe(tool, top, name):
     return compare(f"{name}: transformers to memprobe", read_logits(ours)[1], logits_of(model, tokens))
 
 
+def read_by_transformers(what, folder):
+    """In float, and whether every tensor of the file, and no other, found its place."""
+    model, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, dtype=torch.float32,
+                                                         attn_implementation="eager")
+    report = {k: v for k, v in report.items() if v}
+    if report:
+        print(f"{what}: transformers reports {report}")
+    return model.eval(), not report
+
+
 def to_transformers(tool, top, kind):
     folder, ours = os.path.join(top, "made-" + kind), os.path.join(top, "ours.csv")
     os.makedirs(folder)
     subprocess.run([tool, kind, folder, ours] + [str(t) for t in range(3, 40)], check=True)
-    model, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, dtype=torch.float32)
-    bad = {k: v for k, v in report.items() if v and k != "missing_keys"}
-    missing = set(report["missing_keys"]) - ({"embed_out.weight"} if kind == "tied" else set())
-    if bad or missing:
-        print(f"made-{kind}: transformers reports {bad} {missing}")
+    model, whole = read_by_transformers("made-" + kind, folder)
     tokens, logits = read_logits(ours)
-    return compare(f"{kind}: memprobe to transformers", logits, logits_of(model, tokens)) and not bad and not missing
+    return compare(f"{kind}: memprobe to transformers", logits, logits_of(model, tokens)) and whole
+
+
+def same_tensors(name, ours, theirs):
+    """Halves are widened exactly, so that all of them are compared as floats, as bits."""
+    ours, theirs = ours.state_dict(), theirs.float().state_dict()
+    bad = sorted(ours.keys() ^ theirs.keys())
+    bad += [key for key in ours.keys() & theirs.keys() if ours[key].shape != theirs[key].shape
+            or not torch.equal(ours[key].view(torch.int32), theirs[key].view(torch.int32))]
+    if bad:
+        print(f"{name}: tensors that differ: {bad}")
+    return not bad
+
+
+def same_config(name, ours, theirs):
+    """Every word of config.json that transformers knows, but for those of files and of training, and for names of one
+    and the same function. GPT-Neo's attention has two spellings, of which the longer one is unique."""
+    silent = {"dtype", "torch_dtype", "architectures", "transformers_version", "_name_or_path", "_attn_implementation",
+              "hidden_act", "activation_function", "initializer_range", "attention_types", "pad_token_id"}
+    ours, theirs = ours.to_dict(), theirs.to_dict()
+    for key in ("n_inner", "intermediate_size"):
+        if key in theirs and theirs[key] is None:
+            theirs[key] = 4 * (theirs.get("n_embd") or theirs.get("hidden_size"))
+    if ours.get("head_dim") and theirs.get("head_dim") is None:
+        theirs["head_dim"] = theirs["hidden_size"] // theirs["num_attention_heads"]
+    bad = {k: (ours.get(k), theirs.get(k)) for k in (ours.keys() | theirs.keys()) - silent
+           if ours.get(k) != theirs.get(k)}
+    if bad:
+        print(f"{name}: config.json says otherwise (memprobe, transformers): {bad}")
+    return not bad
+
+
+def back(tool, top, name):
+    model, folder, ours = random_model(name), os.path.join(top, name), os.path.join(top, "ours.csv")
+    again = folder + "-again"
+    save(model, name, folder)
+    os.makedirs(again)
+    tokens = tokens_of(model.config)
+    subprocess.run([tool, "again:" + folder, again, ours] + [str(t) for t in tokens.tolist()], check=True)
+    reloaded, whole = read_by_transformers(name, again)
+    same = same_tensors(name, reloaded, model)
+    # Not to the bit: gelu_fast has a constant of ten digits, and the name that memprobe writes has all of them.
+    before, after = logits_of(model, tokens), logits_of(reloaded, tokens)
+    exact = (after - before).abs().max() <= 1e-9 * before.abs().max()
+    if not exact:
+        print(f"{name}: transformers computes other logits from what memprobe has written than from what it wrote")
+    good = compare(f"{name}: through memprobe and back", read_logits(ours)[1], after)
+    return good and whole and same and exact and same_config(name, reloaded.config, model.config)
+
+
+def back_all(names):
+    tool = os.path.join(os.environ.get("BUILD", "build/out"), "peers", "logits")
+    with tempfile.TemporaryDirectory() as top:
+        good = [back(tool, top, name) for name in names or MODELS]
+    print(f"back: {sum(good)} of {len(good)} models are the same after memprobe has read and written them")
+    return 0 if all(good) else 1
+
+
+def folders(paths):
+    tool, good = os.path.join(os.environ.get("BUILD", "build/out"), "peers", "logits"), []
+    with tempfile.TemporaryDirectory() as top:
+        for path in paths:
+            ours = os.path.join(top, "ours.csv")
+            model, whole = read_by_transformers(path, path)
+            tokens = tokens_of(model.config)
+            subprocess.run([tool, "load", path, ours] + [str(t) for t in tokens.tolist()], check=True)
+            name = os.path.basename(os.path.normpath(path))
+            good.append(compare(f"{name}: trained, to transformers", read_logits(ours)[1], logits_of(model, tokens))
+                        and whole)
+    return 0 if good and all(good) else 1
 
 
 def check(names):
@@ -232,5 +316,9 @@ if __name__ == "__main__":
         make(sys.argv[2], sys.argv[3:])
     elif sys.argv[1:2] == ["check"]:
         sys.exit(check(sys.argv[2:]))
+    elif sys.argv[1:2] == ["back"]:
+        sys.exit(back_all(sys.argv[2:]))
+    elif sys.argv[1:2] == ["folders"]:
+        sys.exit(folders(sys.argv[2:]))
     else:
         sys.exit(__doc__)

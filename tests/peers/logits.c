@@ -1,8 +1,9 @@
 /* The C half of families.py: loads a checkpoint, or makes one of GPT-NeoX, and writes its logits for the given tokens.
  *
- *     logits load|parallel|serial|tied DIR OUT.csv TOKEN...
+ *     logits load|parallel|serial|tied|again:FROM DIR OUT.csv TOKEN...
  *
- * load reads DIR; the other words make a model of random weights of that kind and save it in DIR. */
+ * load reads DIR; again reads FROM and saves what it has read in DIR; the other words make a model of random weights of
+ * that kind and save it in DIR. */
 #include "base/csv.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -31,6 +32,10 @@ static int print_logits(void *user, int64_t n, const int64_t *select, const row_
 static int get_model(const char *kind, const char *dir, model_t **model) {
     const tensor_ops_t *ops = tensor_kernels("auto");
     if (strcmp(kind, "load") == 0) return model_load(dir, ops, model);
+    if (strncmp(kind, "again:", strlen("again:")) == 0) {
+        TRY(model_load(kind + strlen("again:"), ops, model));
+        return model_save(*model, dir, NULL);
+    }
     const model_spec_t spec = {.family = "gpt_neox",
                                .vocab = 96,
                                .layers = 3,
@@ -82,7 +87,8 @@ int main(int argc, char **argv) {
     int32_t tokens[4096];
     int64_t n = argc - 4;
     model_t *model;
-    if (n < 1 || n > 4096) return fputs("logits load|parallel|serial|tied DIR OUT.csv TOKEN...\n", stderr), 2;
+    if (n < 1 || n > 4096)
+        return fputs("logits load|parallel|serial|tied|again:FROM DIR OUT.csv TOKEN...\n", stderr), 2;
     for (int64_t i = 0; i < n; i++) tokens[i] = (int32_t)strtol(argv[4 + i], NULL, 10);
     if (get_model(argv[1], argv[2], &model) != 0 || write_logits(model, argv[3], n, tokens) != 0)
         return fprintf(stderr, "logits: %s\n", err_text()), 1;

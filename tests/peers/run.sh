@@ -19,6 +19,7 @@ peer() {
     "$PYTHON" "$@" || failed=1
 }
 peer torch,transformers tests/peers/families.py check
+peer torch,transformers tests/peers/families.py back
 peer torch,transformers tests/peers/train.py check
 peer torch,transformers,tokenizers tests/peers/complete.py "$BUILD/memprobe"
 peer numpy tests/peers/formats.py
@@ -34,6 +35,7 @@ trap 'rm -rf "$scratch"' EXIT
         "$scratch/study/config.ini"
 ) >/dev/null || failed=1
 peer torch,transformers,scipy,statsmodels tests/peers/study.py "$scratch/study/results/tiny"
+peer torch,transformers tests/peers/families.py folders $(find "$scratch/study" -name model.safetensors -printf "%h\n" | sort)
 peer json tests/peers/census.py "$scratch/study/results/tiny"
 [ -z "${STUDY:-}" ] || peer torch,transformers,scipy,statsmodels tests/peers/study.py "$STUDY"
 # A SentencePiece model for MODEL comes with some packages of PyPI (mistral-common); it is the tokenizer.model of a folder.
