@@ -17,12 +17,14 @@ typedef struct {
     int accumulate;
     float *c;
     int64_t ldc, columns; // columns of C from here on
+    int64_t ahead;        // numbers of B from one that is used to one that is fetched meanwhile
 } gemm_tile_t;
 
 enum {
     GEMM_TILE_ROWS = 12,             // of the largest tile on any CPU
     GEMM_TILE_WIDTH = 8,             // v16 columns of the widest
-    GEMM_AHEAD = 128,                // steps of k that B is fetched ahead
+    GEMM_AHEAD = 16,                 // steps of k that B is fetched ahead, of F32; a tile of several panels
+    GEMM_AHEAD_TALL = 64,            // reads as many places, and a tall one is at work for longer on each
     GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over the rows uses: stays in the L2 cache,
                                      // unless a single tile's columns need more
 };
@@ -54,7 +56,7 @@ __attribute__((always_inline)) static inline v16 gemm_load(const packed_type_t t
 /* One tile. type, rows and width are constants at every call, so that all loops over them unroll into registers. */
 __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const packed_type_t type,
                                                             const int rows, const int width) {
-    const int64_t k = t->k, a_row = t->a_row, a_col = t->a_col, panel = k * GEMM_PANEL;
+    const int64_t k = t->k, a_row = t->a_row, a_col = t->a_col, panel = k * GEMM_PANEL, ahead = t->ahead;
     float total[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4][16];
     v16 sum[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4];
     for (int64_t first = 0; first == 0 || first < k; first += GEMM_BLOCK) {
@@ -69,7 +71,7 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
             for (int j = 0; j < width; j++) {
                 int64_t at = b + j / 2 * panel + j % 2 * 16;
                 column[j] = gemm_load(type, t->b, at);
-                __builtin_prefetch((const char *)t->b + (at + GEMM_AHEAD * GEMM_PANEL) * gemm_bytes(type));
+                __builtin_prefetch((const char *)t->b + (at + ahead) * gemm_bytes(type));
             }
             V16_UNROLL
             for (int i = 0; i < rows; i++) {
@@ -169,8 +171,18 @@ __attribute__((noinline)) static void gemm_tile_f16(const gemm_tile_t *t, int ro
     gemm_tile_rows(t, PACKED_F16, rows, width);
 }
 
-/* Columns [first, last) of C for all rows of a row group. */
-static void gemm_row_group(gemm_tile_t t, int rows, packed_t packed, int64_t first, int64_t last) {
+/* Which part of B a tile fetches while it works. Rows of the first group read B from the memory, somewhat behind what
+ * they fetch; the other groups find it in the cache and share in fetching what the first will read next, `next` columns
+ * further (0: there is no more). So the memory is never idle, which counts where B is in no cache. */
+static int64_t gemm_ahead(packed_type_t type, int width, int64_t panel, int64_t k, int64_t next, int64_t g,
+                          int64_t groups) {
+    if (g > 0 && next > 0 && panel % (groups - 1) == g - 1) return next * k;
+    return (width < GEMM_TILE_WIDTH ? GEMM_AHEAD_TALL : GEMM_AHEAD * 4 / gemm_bytes(type)) * GEMM_PANEL;
+}
+
+/* Columns [first, last) of C for all rows of row group g. */
+static void gemm_row_group(gemm_tile_t t, int rows, packed_t packed, int64_t first, int64_t last, int64_t next,
+                           int64_t g, int64_t groups) {
     const float *bias = t.bias;
     float *c = t.c;
     while (first < last) {
@@ -184,6 +196,7 @@ static void gemm_row_group(gemm_tile_t t, int rows, packed_t packed, int64_t fir
         t.bias = bias ? bias + first : NULL;
         t.c = c + first;
         t.columns = last - first;
+        t.ahead = gemm_ahead(packed.type, width, first / GEMM_PANEL, t.k, next, g, groups);
         if (packed.type == PACKED_F32)
             gemm_tile_f32(&t, rows, width);
         else if (packed.type == PACKED_BF16)
@@ -213,7 +226,7 @@ static void simd_gemm_chains(int64_t m, int64_t n, int64_t k, const float *a, in
                              .accumulate = accumulate,
                              .c = c + row * ldc,
                              .ldc = ldc};
-            gemm_row_group(t, (int)rows, packed, first, last);
+            gemm_row_group(t, (int)rows, packed, first, last, last < n ? chunk : 0, g, groups);
         }
     }
 }
