@@ -145,6 +145,17 @@ static void test_head(void **state) {
     check_head(PACKED_F32, 5, 600, 700);
 }
 
+static void test_head_of_halves(void **state) {
+    (void)state;
+    static const packed_type_t types[] = {PACKED_BF16, PACKED_F16};
+    for (int t = 0; t < 2; t++) {
+        for (int64_t m = 1; m <= 100; m++) check_head(types[t], m, 1 + check_below(40), 2 + check_below(150));
+        for (int s = 0; s < SIZES; s++) check_head(types[t], 1 + check_below(12), 1 + check_below(70), sizes[s]);
+        check_head(types[t], 193, 20, 530);
+        check_head(types[t], 5, 600, 700);
+    }
+}
+
 static void test_head_in_bf16(void **state) {
     (void)state;
     for (int s = 0; s < SIZES; s++) check_head(PACKED_DOT_BF16, 1 + check_below(110), 1 + check_below(70), sizes[s]);
@@ -187,9 +198,9 @@ static void test_xent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_row),  cmocka_unit_test(test_ties), cmocka_unit_test(test_minus_infinity),
-        cmocka_unit_test(test_nan),  cmocka_unit_test(test_head), cmocka_unit_test(test_head_in_bf16),
-        cmocka_unit_test(test_xent),
+        cmocka_unit_test(test_row),          cmocka_unit_test(test_ties), cmocka_unit_test(test_minus_infinity),
+        cmocka_unit_test(test_nan),          cmocka_unit_test(test_head), cmocka_unit_test(test_head_of_halves),
+        cmocka_unit_test(test_head_in_bf16), cmocka_unit_test(test_xent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
