@@ -1,5 +1,6 @@
 /* The matrix product at sizes of real decoders: GFLOP/s, the share of the measured peak of one core, and OpenBLAS on
- * the same numbers in the same process. Each figure is the median of several runs after one that warms up. */
+ * the same numbers in the same process. Each figure is the median of several runs after one that warms up. Then the
+ * same with few rows and weights that no cache holds, as decoding has them, where the memory is the limit. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tensor/tensor.h"
@@ -72,6 +73,117 @@ static int bench_shape(const tensor_ops_t *ops, double peak, int64_t n, int64_t 
     return 0;
 }
 
+/* --- decoding: few rows, weights that no cache holds ------------------------------------------------------------- */
+
+enum { POOL = 192 << 20, ROUNDS = 5 }; // bytes of weights that are gone through again and again: six times the L3
+
+/* The rate at which one core reads memory: a sum over 64-byte vectors of `streams` parts of the pool side by side,
+ * each fetched ahead. The hardware's own fetching alone is slower by a quarter. */
+typedef float line_t __attribute__((vector_size(64)));
+#if defined(__x86_64__)
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static double
+read_seconds(const char *pool, int64_t streams, int64_t ahead) {
+    const line_t *line = (const line_t *)(const void *)pool;
+    const int64_t part = POOL / (int64_t)sizeof *line / streams;
+    line_t sum[4] = {{0}};
+    double start = clock_cpu();
+    for (int64_t i = 0; i < part; i += 4)
+        for (int64_t s = 0; s < streams; s++)
+            for (int64_t j = 0; j < 4; j++) {
+                const line_t *from = line + s * part + i + j;
+                __builtin_prefetch((const char *)from + ahead);
+                sum[j] += *from;
+            }
+    double seconds = clock_cpu() - start;
+    volatile float kept = sum[0][0] + sum[1][0] + sum[2][0] + sum[3][0];
+    (void)kept;
+    return seconds;
+}
+
+/* Of several ways to read, the fastest. */
+static double read_rate(const char *pool) {
+    double best = 1e9;
+    for (int64_t streams = 1; streams <= 4; streams *= 2)
+        for (int64_t ahead = 1024; ahead <= 8192; ahead *= 2) {
+            double seconds = read_seconds(pool, streams, ahead);
+            if (seconds < best) best = seconds;
+        }
+    return POOL / best;
+}
+
+typedef struct {
+    int64_t m, n, k;
+    const float *a;
+    char *pool; // one matrix after the other
+    float *c;
+} decode_t;
+
+/* Bytes of B a second. */
+static double decode_rate(const tensor_ops_t *ops, const decode_t *d, packed_type_t type) {
+    int64_t bytes = packed_bytes(type, d->n, d->k), matrices = POOL / bytes;
+    double start = clock_cpu();
+    for (int64_t i = 0; i < matrices; i++)
+        ops->gemm(d->m, d->n, d->k, d->a, d->k, 1, (packed_t){d->pool + i * bytes, type}, NULL, 0, d->c, d->n);
+    return (double)(matrices * bytes) / (clock_cpu() - start);
+}
+
+static double decode_rate_openblas(const decode_t *d, CBLAS_TRANSPOSE b) {
+    int64_t floats = d->n * d->k, matrices = POOL / (floats * (int64_t)sizeof(float));
+    double start = clock_cpu();
+    for (int64_t i = 0; i < matrices; i++)
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, b, (blasint)d->m, (blasint)d->n, (blasint)d->k, 1.0f, d->a,
+                    (blasint)d->k, (const float *)(const void *)d->pool + i * floats,
+                    (blasint)(b == CblasTrans ? d->k : d->n), 0.0f, d->c, (blasint)d->n);
+    return (double)(matrices * floats) * sizeof(float) / (clock_cpu() - start);
+}
+
+static double larger(double a, double b) {
+    return a > b ? a : b;
+}
+
+/* The best of several rounds, in each of which all take their turn, so that a busy machine is busy for all. */
+static void bench_decode_rows(const tensor_ops_t *ops, const decode_t *d, double memory) {
+    double f32 = 0, bf16 = 0, f16 = 0, blas = 0;
+    for (int r = 0; r < ROUNDS; r++) {
+        f32 = larger(f32, decode_rate(ops, d, PACKED_F32));
+        bf16 = larger(bf16, decode_rate(ops, d, PACKED_BF16));
+        f16 = larger(f16, decode_rate(ops, d, PACKED_F16));
+        blas = larger(blas, larger(decode_rate_openblas(d, CblasNoTrans), decode_rate_openblas(d, CblasTrans)));
+    }
+    printf("%6lld %6lld %6lld %9.1f %6.1f%% %6.1f%% %6.1f%% %8.2f %6.2f %6.2f\n", (long long)d->m, (long long)d->n,
+           (long long)d->k, memory / 1e9, 100 * f32 / memory, 100 * bf16 / memory, 100 * f16 / memory, f32 / blas,
+           2 * bf16 / blas, 2 * f16 / blas);
+    fflush(stdout);
+}
+
+static int bench_decode(const tensor_ops_t *ops) {
+    static const int64_t rows[] = {1, 2, 4, 8, 16, 32};
+    static const int64_t shape[][2] = {{768, 768}, {2304, 768}, {3072, 768}, {768, 3072}, {50304, 768}};
+    enum { SIZES = sizeof rows / sizeof *rows, SHAPES = sizeof shape / sizeof *shape, MOST = 32 };
+    char *pool = mem_new(POOL, 1, "weights");
+    float *a = mem_new(MOST * 3072, sizeof *a, "A"), *c = mem_new(MOST * 50304, sizeof *c, "C");
+    if (!pool || !a || !c) return -1;
+    tensor_fill_normal(1, 0, MOST * 3072, 1.0f, a);
+    for (int64_t i = 0; i < POOL / 2; i++)
+        ((uint16_t *)(void *)pool)[i] = (uint16_t)(0x3c00 + i % 0x300); // in any type
+    printf("\ndecoding: weights of %d MB in all, read once a product; share of the GB/s at which a core reads memory, "
+           "for each type of weights; speed as a multiple of OpenBLAS (fp32, the better of both layouts)\n",
+           POOL >> 20);
+    printf("%6s %6s %6s %9s %7s %7s %7s %8s %6s %6s\n", "m", "n", "k", "GB/s", "F32", "BF16", "F16", "xF32", "xBF16",
+           "xF16");
+    for (int s = 0; s < SHAPES; s++) {
+        double memory = larger(read_rate(pool), read_rate(pool));
+        for (int i = 0; i < SIZES; i++) {
+            decode_t d = {.m = rows[i], .n = shape[s][0], .k = shape[s][1], .a = a, .pool = pool, .c = c};
+            bench_decode_rows(ops, &d, memory);
+        }
+    }
+    mem_free(pool), mem_free(a), mem_free(c);
+    return 0;
+}
+
 int main(int argc, char **argv) {
     const tensor_ops_t *ops = tensor_kernels(argc > 1 ? argv[1] : "auto");
     if (!ops) return 1;
@@ -79,8 +191,9 @@ int main(int argc, char **argv) {
     printf("gemm: kernels %s, measured peak %.1f GFLOP/s; OpenBLAS core %s, %d thread(s)\n", ops->name, peak / 1e9,
            openblas_get_corename(), openblas_get_num_threads());
     printf("%6s %6s %6s %-3s %9s %7s %10s %7s\n", "m", "n", "k", "", "GFLOP/s", "peak", "OpenBLAS", "ratio");
-    static const int64_t shape[][3] = {{768, 768, 0}, {3072, 768, 0}, {768, 3072, 0}, {1024, 256, 0}, {768, 768, 1}};
+    static const int64_t shape[][3] = {{768, 768, 0},   {3072, 768, 0}, {768, 3072, 0}, {4096, 1024, 0},
+                                       {1024, 4096, 0}, {1024, 256, 0}, {768, 768, 1}};
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
         if (bench_shape(ops, peak, shape[i][0], shape[i][1], (int)shape[i][2])) return 1;
-    return 0;
+    return bench_decode(ops) ? 1 : 0;
 }
