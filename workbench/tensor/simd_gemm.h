@@ -171,12 +171,13 @@ __attribute__((noinline)) static void gemm_tile_f16(const gemm_tile_t *t, int ro
     gemm_tile_rows(t, PACKED_F16, rows, width);
 }
 
-/* Which part of B a tile fetches while it works. Rows of the first group read B from the memory, somewhat behind what
- * they fetch; the other groups find it in the cache and share in fetching what the first will read next, `next` columns
- * further (0: there is no more). So the memory is never idle, which counts where B is in no cache. */
+/* How far ahead a tile fetches B while it works. Rows of the first group read B from the memory, somewhat behind what
+ * they fetch; of the panels that the other groups find in the cache each spends its share on fetching what the first
+ * will read next, `next` columns further (0: there is no more). So the memory is less often idle, which counts where B
+ * is in no cache. More than this share and a B that was in the cache all along would come too late. */
 static int64_t gemm_ahead(packed_type_t type, int width, int64_t panel, int64_t k, int64_t next, int64_t g,
                           int64_t groups) {
-    if (g > 0 && next > 0 && panel % (groups - 1) == g - 1) return next * k;
+    if (g > 0 && next > 0 && panel % groups == g) return next * k;
     return (width < GEMM_TILE_WIDTH ? GEMM_AHEAD_TALL : GEMM_AHEAD * 4 / gemm_bytes(type)) * GEMM_PANEL;
 }
 
