@@ -176,7 +176,7 @@ static void assert_same(const float *a, const float *b, int64_t n) {
             fail_msg("element %lld: %a, expected %a", (long long)i, (double)a[i], (double)b[i]);
 }
 
-static const char *const vector_kernels[] = {"avx2", "avx512"};
+static const char *const vector_kernels[] = {"avx2", "avx512", "neon"};
 
 static void test_vector_forms(void **state) {
     (void)state;
@@ -184,7 +184,7 @@ static void test_vector_forms(void **state) {
     enum { N = 1 << 12 };
     static float x[N], dy[N], expected[N], y[N];
     tensor_fill_normal(7, 0, N, 1.0f, dy);
-    for (int v = 0; v < 2; v++) {
+    for (int v = 0; v < 3; v++) {
         const tensor_ops_t *ops = tensor_kernels(vector_kernels[v]);
         if (!ops) continue;
         for (uint64_t block = 0; block < 256; block++) {
@@ -212,7 +212,7 @@ static void test_vector_tails(void **state) {
     float x[64], expected[64], y[64], dy[64];
     tensor_fill_normal(8, 0, 64, 2.0f, x);
     tensor_fill_normal(9, 0, 64, 2.0f, dy);
-    for (int v = 0; v < 2; v++) {
+    for (int v = 0; v < 3; v++) {
         const tensor_ops_t *ops = tensor_kernels(vector_kernels[v]);
         if (!ops) continue;
         for (int64_t n = 0; n <= 50; n++) {
@@ -233,12 +233,12 @@ static void test_vector_tails(void **state) {
 /* Every length; a NaN is found, since nothing says that it is below its limit. */
 static void test_find_above(void **state) {
     (void)state;
-    const char *const names[] = {"reference", "avx2", "avx512"};
+    const char *const names[] = {"reference", "avx2", "avx512", "neon"};
     float x[70], limit[70];
     tensor_fill_normal(10, 0, 70, 1.0f, x);
     tensor_fill_normal(11, 0, 70, 1.0f, limit);
     x[5] = nan_value, x[33] = infinity, limit[34] = infinity, x[40] = 1.5f, limit[40] = 1.75f; // equal with the shift
-    for (int v = 0; v < 3; v++) {
+    for (int v = 0; v < 4; v++) {
         const tensor_ops_t *ops = tensor_kernels(names[v]);
         if (!ops) continue;
         for (int64_t n = 0; n <= 70; n++) {

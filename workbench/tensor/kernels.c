@@ -1,6 +1,6 @@
 /* Which kernels this CPU can run, and the table of the reference. The tables of the vector kernels are in
- * kernels_avx2.c and kernels_avx512.c, which are compiled with those instructions; nothing there may run before the
- * CPU was asked here. */
+ * kernels_avx2.c and kernels_avx512.c, which are compiled with those instructions, nothing of which may run before the
+ * CPU was asked here, and in kernels_neon.c. */
 #include "tensor/kernels.h"
 #include "base/err.h"
 #include <stdio.h>
@@ -75,11 +75,12 @@ int tensor_has_bf16(const tensor_ops_t *ops) {
 }
 
 /* Fastest first; the reference is always there. */
-enum { TABLES = 4 };
+enum { TABLES = 5 };
 static int32_t list_tables(const tensor_ops_t *table[TABLES]) {
     int32_t n = 0;
     if (kernels_avx512 && cpu_has_avx512()) table[n++] = kernels_avx512;
     if (kernels_avx2 && cpu_has_avx2()) table[n++] = kernels_avx2;
+    if (kernels_neon) table[n++] = kernels_neon;
     table[n++] = &reference;
     table[n] = openblas_kernels(table[0]);
     return n + 1;

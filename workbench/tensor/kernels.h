@@ -9,6 +9,7 @@ typedef void tensor_gemm_t(int64_t m, int64_t n, int64_t k, const float *a, int6
 /* NULL where the build has no such instructions. */
 extern const tensor_ops_t *const kernels_avx2;
 extern const tensor_ops_t *const kernels_avx512;
+extern const tensor_ops_t *const kernels_neon;
 
 /* openblas.c: the table `own` with another gemm. */
 const tensor_ops_t *openblas_kernels(const tensor_ops_t *own);

@@ -1,5 +1,5 @@
-/* The table of the vector kernels, over whichever v16 was included before. Private to kernels_avx2.c and
- * kernels_avx512.c. */
+/* The table of the vector kernels, over whichever v16 was included before. Private to kernels_avx2.c,
+ * kernels_avx512.c and kernels_neon.c. */
 #ifndef MEMPROBE_SIMD_TABLE_H
 #define MEMPROBE_SIMD_TABLE_H
 #include "tensor/simd_attention.h"

@@ -9,7 +9,7 @@
  *
  * The compiler contracts nothing (-ffp-contract=off).
  *
- * The fast kernels (AVX2, AVX-512) work across outputs, so that a row's bits depend neither on how many rows
+ * The fast kernels (AVX2, AVX-512, NEON) work across outputs, so that a row's bits depend neither on how many rows
  * stand beside it nor on the machine. The kernels are a table of functions, chosen once by name; whoever computes
  * carries a pointer to it. All matrices are row-major; "ld" is the distance of rows in floats. Nothing here allocates:
  * scratch comes from the caller, sized by the *_scratch functions. NaN and infinity pass through; callers check. */
@@ -82,7 +82,7 @@ int64_t gemm_packed_floats(int64_t n, int64_t k);
 void gemm_pack(int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, float *packed);
 
 typedef struct tensor_ops {
-    const char *name; // "reference", "avx2", "avx512", "openblas"
+    const char *name; // "reference", "avx2", "avx512", "neon", "openblas"
 
     /* C (m, n) = A (m, k) B (k, n) [+ bias (n)] [+ C]. A's element (i, p) is a[i * a_row + p * a_col]; B is packed.
      * Order: sum of the blocks, then + bias, then C + that. bias may be NULL. */
