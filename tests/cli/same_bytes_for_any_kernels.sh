@@ -1,6 +1,6 @@
 # Law 1: every table has the same bytes with the reference arithmetic and with each kernel set of this CPU.
 . tests/cli/helpers/lib.sh
-for kernels in reference avx2 avx512; do
+for kernels in reference avx2 avx512 neon; do
     "$MEMPROBE" version | grep '^kernels' | grep -q "$kernels" || continue
     tiny "$DIR/study"
     ranks 1 --no-progress --set run.kernels=$kernels "$DIR/study/config.ini"

@@ -4,8 +4,8 @@
 #include "model/model.h"
 #include "scratch.h"
 
-enum { CHECK_NEOX = 3, CHECK_KINDS = 9, CHECK_KERNELS = 3 };
-static const char *const check_kernels[CHECK_KERNELS] = {"reference", "avx2", "avx512"};
+enum { CHECK_NEOX = 3, CHECK_KINDS = 9, CHECK_KERNELS = 4 };
+static const char *const check_kernels[CHECK_KERNELS] = {"reference", "avx2", "avx512", "neon"};
 
 /* Sizes are no multiples of panels or lanes; the last GPT-NeoX is longer than a chain of a dot product in every gemm.
  * The first CHECK_NEOX kinds are GPT-NeoX, the others the other families, each with all that sets it apart. */

@@ -200,12 +200,12 @@ static float *long_gradient(const char *kernels, double *loss, int64_t *n) {
 }
 
 static void test_kernels_agree(void **state) {
-    static const char *const name[] = {"avx2", "avx512"};
+    static const char *const name[] = {"avx2", "avx512", "neon"};
     int64_t n;
     double loss, other;
     (void)state;
     float *expected = long_gradient("reference", &loss, &n);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         float *gradient = long_gradient(name[i], &other, &n);
         if (!gradient) continue; // this CPU cannot run them
         assert_memory_equal(&loss, &other, sizeof loss);
