@@ -22,6 +22,7 @@ peer torch,transformers tests/peers/families.py check
 peer torch,transformers tests/peers/families.py back
 peer torch,transformers tests/peers/train.py check
 peer torch,transformers,tokenizers tests/peers/complete.py "$BUILD/memprobe"
+peer torch,transformers tests/peers/speed.py
 peer numpy tests/peers/formats.py
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
