@@ -25,6 +25,16 @@ static void test_write_and_map(void **state) {
     assert_file(scratch_write("empty", ""), "");
 }
 
+/* Pages of files in this process. */
+static long file_pages(void) {
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%*d %*d %ld", &pages), 1);
+    fclose(f);
+    return pages;
+}
+
 static void test_large_writes_pass_the_buffer(void **state) {
     (void)state;
     enum { N = 700000 };
@@ -42,7 +52,12 @@ static void test_large_writes_pass_the_buffer(void **state) {
     assert_int_equal(map.size, N + 1999);
     assert_memory_equal(map.data, data, N);
     assert_memory_equal(map.data + N, long_text, 1999);
+    const long pages = file_pages();
+    file_forget(&map);
+    assert_true(pages - file_pages() >= N / sysconf(_SC_PAGESIZE) - 1);
+    assert_memory_equal(map.data, data, N); // and is there again
     file_unmap(&map);
+    file_forget(&map);
     mem_free(data);
     mem_free(long_text);
 }

@@ -39,6 +39,10 @@ void file_unmap(file_map_t *map) {
     *map = (file_map_t){NULL, 0};
 }
 
+void file_forget(const file_map_t *map) {
+    if (map->data != NULL) madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
+}
+
 int file_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0;

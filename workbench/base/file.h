@@ -12,6 +12,9 @@ typedef struct {
 
 int file_map(const char *path, file_map_t *map);
 void file_unmap(file_map_t *map); // accepts an empty map
+/* Gives back the memory of the pages that were read so far, which counts as the process's own; the map stays as it is,
+ * and what is read again comes from the file again. */
+void file_forget(const file_map_t *map);
 
 int file_exists(const char *path);                          // 1 or 0
 int file_size(const char *path, int64_t *size);             // message when it is missing

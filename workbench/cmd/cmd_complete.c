@@ -344,14 +344,14 @@ static int read_stdin(char **text, size_t *bytes) {
 
 static int complete(const options_t *options) {
     const tensor_ops_t *ops = tensor_kernels(options->kernels);
-    model_t *model = NULL;
+    const model_t *model = NULL;
     tokenizer_t *tokenizer = NULL;
     char *path = mem_printf("%s/tokenizer.json", options->model), *input = NULL;
     size_t bytes = strlen(options->text);
     int rc = ops != NULL && path != NULL ? 0 : -1;
     if (rc == 0 && strcmp(options->text, "-") == 0) rc = read_stdin(&input, &bytes);
     if (rc == 0) rc = tokenizer_load(path, &tokenizer);
-    if (rc == 0) rc = model_load_as(options->precision, options->model, ops, &model);
+    if (rc == 0) rc = model_open(options->precision, options->model, ops, &model);
     if (rc == 0) rc = complete_with(model, tokenizer, options, input ? input : options->text, bytes);
     mem_free(path);
     mem_free(input);

@@ -61,9 +61,23 @@ static void print_architecture(const model_spec_t *spec) {
                num_print_f64(text, spec->rotary_scaling.factor), num_print_f64(more, spec->rotary_scaling.original));
 }
 
+static void print_memory(const model_folder_t *folder) {
+    const model_spec_t *spec = &folder->spec;
+    const model_held_t *fp32 = &folder->held[PRECISION_FP32], *bf16 = &folder->held[PRECISION_BF16];
+    char bytes[NUM_TEXT], more[NUM_TEXT];
+    printf("  memory of a node, once for all its ranks: %s in precision fp32, held as %s; ",
+           num_print_bytes(bytes, (double)fp32->bytes), fp32->types);
+    printf("%s in bf16, as %s\n", num_print_bytes(more, (double)bf16->bytes), bf16->types);
+    printf("  memory of a rank: keys and values %s a position of a text",
+           num_print_bytes(bytes, 8.0 * (double)(spec->layers * spec_kv_width(spec))));
+    if (!spec->learned_positions)
+        printf("; rotary table %s", num_print_bytes(more, 4.0 * (double)(spec->context * spec->rotary_dims)));
+    putchar('\n');
+}
+
 static int inspect_checkpoint(const char *path) {
     model_folder_t folder;
-    char bytes[NUM_TEXT], cache[NUM_TEXT];
+    char bytes[NUM_TEXT];
     TRY(model_inspect(path, &folder));
     const model_spec_t *spec = &folder.spec;
     int64_t all = spec_parameters(spec, 1), inner = spec_parameters(spec, 0);
@@ -74,8 +88,7 @@ static int inspect_checkpoint(const char *path) {
     printf("  parameters %lld, without embeddings %lld\n", (long long)all, (long long)inner);
     printf("  files %lld with %lld tensors in %s, %s\n", (long long)folder.files, (long long)folder.tensors,
            folder.dtypes, num_print_bytes(bytes, (double)folder.bytes));
-    printf("  about as much memory on a node, once for all its ranks; keys and values %s a position\n",
-           num_print_bytes(cache, 8.0 * (double)(spec->layers * spec_kv_width(spec))));
+    print_memory(&folder);
     printf("  forward %.4g MFLOP a token, mean over a full context\n", spec_flop_per_token(spec, spec->context) / 1e6);
     return 0;
 }

@@ -177,8 +177,10 @@ static int write_manifest(const plan_t *plan, const cost_t *cost, int argc, char
     json_t *stages = json_array();
     for (int32_t i = 0; i < plan->n_stages; i++) {
         const stage_t *s = &plan->stage[i];
-        json_array_append_new(
-            stages, json_pack("{s:s, s:s, s:s}", "name", s->name, "hash", hash_print(text, s->hash), "folder", s->dir));
+        json_t *entry =
+            json_pack("{s:s, s:s, s:s}", "name", s->name, "hash", hash_print(text, s->hash), "folder", s->dir);
+        if (s->load_seconds > 0) json_object_set_new(entry, "load_seconds", json_real(s->load_seconds));
+        json_array_append_new(stages, entry);
     }
     json_object_set_new(manifest, "stages", stages);
     snprintf(path, sizeof path, "%s/manifest.json", plan->results_dir);

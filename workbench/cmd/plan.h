@@ -25,6 +25,7 @@ struct stage {
     int32_t done;
     int (*run)(const plan_t *plan, stage_t *stage); // collective: 0 done, 1 interrupted with state saved, -1
     double tokens, flop;                            // the work it did, for the rates of the run; 0 until it has run
+    double load_seconds;                            // in which its model was read and packed; 0: none in this run
 };
 
 struct plan {

@@ -196,23 +196,24 @@ static int check_context(const plan_t *plan, int32_t i, const model_t *model) {
 }
 
 static void say_loaded(const char *name, const model_t *model, double seconds) {
-    int ranks;
-    const char *place;
+    const model_held_t held = model_held(model);
     char bytes[NUM_TEXT];
-    num_print_bytes(bytes, (double)model_shared_bytes(model, &ranks, &place));
-    log_info("model %s: %.3g million parameters read and packed in %.2f s, %s in %s for %d rank%s of a node", name,
-             1e-6 * (double)spec_parameters(model_spec(model), 1), seconds, bytes, place, ranks, ranks == 1 ? "" : "s");
+    log_info(
+        "model %s: %.3g million parameters held as %s, %s in %s for %d rank%s of a node; read and packed in %.2f s",
+        name, 1e-6 * (double)spec_parameters(model_spec(model), 1), held.types,
+        num_print_bytes(bytes, (double)held.bytes), held.place, held.ranks, held.ranks == 1 ? "" : "s", seconds);
 }
 
-/* Collective. */
-static int load_model(const plan_t *plan, int32_t i, model_t **model) {
-    const study_model_t *m = &plan->study->model[i];
+/* Collective. The model of a stage. */
+static int load_model(const plan_t *plan, stage_t *stage, const model_t **model) {
+    const study_model_t *m = &plan->study->model[stage->model];
     double start = clock_wall();
     *model = NULL;
-    TRY(model_share(m->precision, plan->model_dir[i], plan->ops, plan->study->run.cache, model));
-    say_loaded(m->name, *model, clock_wall() - start);
-    int rc = check_vocabulary(plan, i, *model);
-    if (rc == 0) rc = check_context(plan, i, *model);
+    TRY(model_share(m->precision, plan->model_dir[stage->model], plan->ops, plan->study->run.cache, model));
+    stage->load_seconds = clock_wall() - start;
+    say_loaded(m->name, *model, stage->load_seconds);
+    int rc = check_vocabulary(plan, stage->model, *model);
+    if (rc == 0) rc = check_context(plan, stage->model, *model);
     if (par_agree(rc) == 0) return 0;
     model_free(*model);
     return -1;
@@ -220,9 +221,9 @@ static int load_model(const plan_t *plan, int32_t i, model_t **model) {
 
 int stage_store(const plan_t *plan, stage_t *stage) {
     tokens_t *corpus = NULL;
-    model_t *model = NULL;
+    const model_t *model = NULL;
     TRY(open_members(plan, &corpus));
-    int rc = load_model(plan, stage->model, &model);
+    int rc = load_model(plan, stage, &model);
     if (rc == 0)
         rc = datastore_build(model, corpus, plan->study->memory[stage->memory].stride,
                              plan->study->model[stage->model].name, stage->dir);
@@ -283,10 +284,10 @@ int stage_probe(const plan_t *plan, stage_t *stage) {
                      .suffix = study->probe.suffix,
                      .batch_tokens = study->probe.batch_tokens};
     probe_set_t set;
-    model_t *model;
+    const model_t *model;
     TRY(check_seal(plan->probes_dir));
     TRY(par_agree(probes_read(plan->probes_dir, &set)));
-    int rc = load_model(plan, stage->model, &model);
+    int rc = load_model(plan, stage, &model);
     if (rc == 0) {
         rc = probe_arms(plan, stage, &spec, model, &set);
         for (int32_t c = 0; c < spec.n_context; c++) {

@@ -154,6 +154,7 @@ int backward_create(model_t *model, int64_t sequences, int64_t length, backward_
     *out = NULL;
     if (strcmp(spec->family, "gpt_neox") != 0 || spec->act != ACT_GELU)
         return err_set("training: only gpt_neox models with the exact gelu are trained, not %s", spec->family);
+    TRY(model_check_own(model, "it cannot be trained"));
     if (sequences < 1 || length < 1 || length > spec->context)
         return err_set("training: %lld windows of %lld positions, but the model's context is %lld",
                        (long long)sequences, (long long)length, (long long)spec->context);

@@ -282,23 +282,26 @@ const model_spec_t *checkpoint_spec(const checkpoint_t *c) {
     return &c->spec;
 }
 
-int checkpoint_tied_head(const checkpoint_t *c) {
+int checkpoint_check_head(const checkpoint_t *c, int64_t first, int64_t n, const float *embed) {
     const model_spec_t *spec = &c->spec;
     const safetensors_t *file = NULL;
     const char *name = c->family->weight[WEIGHT_HEAD].name[0];
     const safetensors_entry_t *entry = spec->tied_head ? shards_find(&c->shards, name, &file) : NULL;
     if (entry == NULL) return 0;
     int same = entry->elements == spec->vocab * spec->width && is_float(entry->dtype);
-    float *row = mem_new(2 * spec->width, sizeof *row, "rows of head and embedding");
+    float *row = mem_new(spec->width, sizeof *row, "row of a head");
     if (row == NULL) return -1;
-    for (int64_t i = 0; i < spec->vocab && same; i++)
-        same = safetensors_read(file, entry, i * spec->width, spec->width, row) == 0 &&
-               checkpoint_rows(c, WEIGHT_EMBED, 0, i, 1, row + spec->width) == 0 &&
-               memcmp(row, row + spec->width, (size_t)spec->width * sizeof *row) == 0;
+    for (int64_t i = 0; i < n && same; i++)
+        same = safetensors_read(file, entry, (first + i) * spec->width, spec->width, row) == 0 &&
+               memcmp(row, embed + i * spec->width, (size_t)spec->width * sizeof *row) == 0;
     mem_free(row);
     if (same) return 0;
     return err_set("%s: config.json ties the head to the embedding, but tensor %s differs from it",
                    safetensors_path(file), name);
+}
+
+void checkpoint_forget(const checkpoint_t *c) {
+    for (int64_t i = 0; i < c->shards.files; i++) safetensors_forget(c->shards.file[i]);
 }
 
 /* Files of a bare decoder, such as those of GPT-2 on the hub, have the same names without the prefix. */
@@ -353,6 +356,8 @@ int model_inspect(const char *dir, model_folder_t *folder) {
     TRY(checkpoint_open(dir, &c));
     folder->spec = c->spec;
     folder->files = c->shards.files;
+    int rc = model_plan(c, PRECISION_FP32, &folder->held[PRECISION_FP32]);
+    if (rc == 0) rc = model_plan(c, PRECISION_BF16, &folder->held[PRECISION_BF16]);
     for (int64_t i = 0; i < c->shards.files; i++)
         for (int32_t j = 0; j < safetensors_count(c->shards.file[i]); j++) {
             const safetensors_entry_t *entry = safetensors_at(c->shards.file[i], j);
@@ -361,5 +366,5 @@ int model_inspect(const char *dir, model_folder_t *folder) {
             if (!is_ignored(c, entry->name)) add_name(folder->dtypes, sizeof folder->dtypes, entry->dtype);
         }
     checkpoint_close(c);
-    return 0;
+    return rc;
 }

@@ -57,6 +57,11 @@ int weight_is_there(const model_spec_t *spec, weight_t weight) {
     return there[weight];
 }
 
+int weight_is_linear(weight_t weight) {
+    return weight == WEIGHT_QKV || weight == WEIGHT_OUT || weight == WEIGHT_GATE || weight == WEIGHT_UP ||
+           weight == WEIGHT_DOWN || weight == WEIGHT_HEAD;
+}
+
 int weight_is_of_layer(weight_t weight) {
     return weight >= WEIGHT_NORM1_GAIN && weight <= WEIGHT_DOWN_BIAS;
 }

@@ -3,7 +3,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "model/model_private.h"
-#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -107,9 +106,9 @@ int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t see
     return 0;
 }
 
-void model_free(model_t *model) {
+void model_free(const model_t *model) {
     if (model == NULL) return;
-    par_shared_free(model->shared);
+    par_shared_free(model->block);
     mem_free(model->parameters);
     mem_free(model->tensor);
     mem_free(model->rotary);
@@ -117,7 +116,7 @@ void model_free(model_t *model) {
     mem_free(model->weights);
     mem_free(model->packed);
     mem_free(model->layer);
-    mem_free(model);
+    mem_free((void *)(uintptr_t)model); // const says that nobody may change it, not that it lives for ever
 }
 
 const model_spec_t *model_spec(const model_t *model) {
@@ -149,8 +148,13 @@ precision_t model_precision(const model_t *model) {
     return model->precision;
 }
 
+int model_check_own(const model_t *model, const char *what) {
+    if (model->block == NULL) return 0;
+    return err_set("a model was opened for inference only, %s: load it with model_load", what);
+}
+
 int model_set_precision(model_t *model, precision_t precision) {
-    assert(model->shared == NULL);
+    TRY(model_check_own(model, "its precision cannot be set"));
     mem_free(model->packed);
     model->packed = NULL;
     model->precision = precision;
@@ -203,7 +207,7 @@ static void pack_linear(pack_t *pack, weight_t weight, int64_t layer, const floa
 static int pack_weight(void *user, weight_t weight, int64_t layer) {
     pack_t *pack = user;
     model_t *model = pack->model;
-    if (weight == WEIGHT_HEAD || model_packed(model, weight, layer) == NULL) return 0;
+    if (weight == WEIGHT_HEAD || !weight_is_linear(weight)) return 0;
     pack_linear(pack, weight, layer, model->parameters + weight_offset(&model->spec, weight, layer));
     return 0;
 }
@@ -216,7 +220,7 @@ static int64_t pack_all(model_t *model) {
 }
 
 int model_pack(model_t *model) {
-    assert(model->shared == NULL);
+    TRY(model_check_own(model, "it cannot be packed again"));
     if (model->packed == NULL) {
         model->packed = mem_new(pack_all(model), 1, "packed weights");
         if (model->packed == NULL) return -1;

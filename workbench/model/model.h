@@ -23,25 +23,40 @@ typedef enum { PRECISION_FP32, PRECISION_BF16 } precision_t;
 int precision_find(const char *name, precision_t *precision); // "fp32" or "bf16"; else a message
 
 int model_create(const model_spec_t *spec, const tensor_ops_t *ops, uint64_t seed, model_t **model); // random weights
-int model_load(const char *dir, const tensor_ops_t *ops, model_t **model); // a Hugging Face folder; refuses by name
-int model_load_as(precision_t precision, const char *dir, const tensor_ops_t *ops, model_t **model); // model_load: FP32
-/* Collective: the same folder for inference only, one copy for all ranks of a node, which read and pack it together.
- * Every weight is held once, packed; halves stay halves, with the same results. The copy is in shared memory, or where
- * that has no room in the folder `spill` (par_shared_create). Such a model cannot be changed or saved. */
-int model_share(precision_t precision, const char *dir, const tensor_ops_t *ops, const char *spill, model_t **model);
-/* Bytes of the copy, how many ranks of this node share it, and where it is. 0 bytes: a model of one's own. */
-size_t model_shared_bytes(const model_t *model, int *ranks, const char **place);
-/* What model_load would load: all its checks but those that read the weights themselves; nothing is allocated for them.
+/* A Hugging Face folder, refused by the name of what is wrong with it. Of FP32, to be changed, trained or saved: holds
+ * the floats, and packed copies of them. */
+int model_load(const char *dir, const tensor_ops_t *ops, model_t **model);
+
+/* The same for inference only, hence const. Every weight is held once, packed; halves stay halves, with the same
+ * results. The weights go from the mapped files into place a few rows at a time. Local, also before par_init. */
+int model_open(precision_t precision, const char *dir, const tensor_ops_t *ops, const model_t **model);
+/* Collective: one copy of it for all ranks of a node, which read and pack it together. It is in shared memory, or where
+ * that has no room in the folder `spill` (par_shared_create). */
+int model_share(precision_t precision, const char *dir, const tensor_ops_t *ops, const char *spill,
+                const model_t **model);
+/* How the weights of such a model are held; 0 bytes: it is one to be changed. */
+enum { MODEL_TYPES = 32 };
+typedef struct {
+    size_t bytes;
+    char types[MODEL_TYPES]; // of the matrices, that of the most bytes first: "BF16", "BF16 and F32"
+    int ranks;               // of this node, that share them
+    const char *place;       // "/dev/shm", the folder `spill`, or "memory"
+} model_held_t;
+model_held_t model_held(const model_t *model);
+
+/* What model_open would open: all its checks but those that read the weights themselves; nothing is allocated for them.
  */
 typedef struct {
     model_spec_t spec;
     int64_t files, tensors, bytes;
-    char dtypes[32]; // of the weights: "F32", "BF16", "F16, F32"
+    char dtypes[32];      // of the weights: "F32", "BF16", "F16, F32"
+    model_held_t held[2]; // by precision; ranks and place are not set
 } model_folder_t;
 int model_inspect(const char *dir, model_folder_t *folder);
-/* Writes config.json and model.safetensors (F32) and copies the tokenizer.json. dir must exist. */
+/* Writes config.json and model.safetensors (F32) and copies the tokenizer.json. dir must exist. Not for inference-only
+ * models. */
 int model_save(const model_t *model, const char *dir, const char *tokenizer_path);
-void model_free(model_t *model); // accepts NULL
+void model_free(const model_t *model); // accepts NULL
 
 const model_spec_t *model_spec(const model_t *model);
 const tensor_ops_t *model_ops(const model_t *model);

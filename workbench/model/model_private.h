@@ -36,6 +36,7 @@ typedef enum {
 } weight_t;
 
 int weight_is_of_layer(weight_t weight);
+int weight_is_linear(weight_t weight);                          // the matrix of a linear layer, the head's too
 int weight_is_there(const model_spec_t *spec, weight_t weight); // a tied head is not: it is the embedding
 /* Rows and columns in the canonical layout; columns 0 means a vector. */
 void weight_shape(const model_spec_t *spec, weight_t weight, int64_t *rows, int64_t *columns);
@@ -155,9 +156,10 @@ struct model {
     float *rotary;            // rotary_table(context, rotary_dims); NULL with learned positions
     float *plain;             // (2, width) gains of 1 and biases of 0 of a norm that has none; NULL when it has
     layer_weights_t *weights; // (layers) pointers into parameters
-    outer_weights_t outer;    // and those of the others; of a shared model only the vectors and positions
-    packed_t embed;           // of a shared model: the embedding, packed as a head is
-    par_shared_t *shared;     // all weights of a shared model; parameters and packed are NULL then
+    outer_weights_t outer;    // and those of the others; with a block only the vectors and positions
+    par_shared_t *block;      // all weights of a model for inference only; parameters and packed are NULL then
+    packed_t embed;           // with a block: the embedding, packed as a head is
+    char types[MODEL_TYPES];  // with a block: those of the matrices
     precision_t precision;
     void *packed;          // all packed weights
     layer_packed_t *layer; // (layers) pointers into packed
@@ -178,8 +180,18 @@ packed_type_t checkpoint_type(const checkpoint_t *checkpoint, weight_t weight, i
 /* Rows first .. first + n - 1 of a weight (of a vector: its elements), checked to be finite. */
 int checkpoint_rows(const checkpoint_t *checkpoint, weight_t weight, int64_t layer, int64_t first, int64_t n,
                     float *out);
-/* A tied head that is in the files all the same must be the embedding, else they mean another model. */
-int checkpoint_tied_head(const checkpoint_t *checkpoint);
+/* A tied head that is in the files all the same must be the embedding, else they mean another model. Compares n rows
+ * from `first` on with those of the embedding (n, width). */
+int checkpoint_check_head(const checkpoint_t *checkpoint, int64_t first, int64_t n, const float *embed);
+/* Gives back the pages of the files that were read: they count as this process's memory. What is read again is read
+ * from the files again. */
+void checkpoint_forget(const checkpoint_t *checkpoint);
+
+/* What model_open and model_share would hold; ranks and place are not set. */
+int model_plan(const checkpoint_t *checkpoint, precision_t precision, model_held_t *held);
+
+/* An error when the model is for inference only, "a model ..., WHAT": for casts; else the compiler refuses. */
+int model_check_own(const model_t *model, const char *what);
 
 /* A model without weights, and one whose weights are all zero and not yet packed. */
 int model_allocate_bare(const model_spec_t *spec, const tensor_ops_t *ops, model_t **model);

@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "model/model_private.h"
 #include "model/safetensors.h"
-#include <assert.h>
 #include <string.h>
 
 typedef struct {
@@ -66,10 +65,10 @@ static int save_weights(const model_t *model, const char *path) {
 }
 
 int model_save(const model_t *model, const char *dir, const char *tokenizer_path) {
+    TRY(model_check_own(model, "it cannot be saved"));
     char *config = mem_printf("%s/config.json", dir), *weights = mem_printf("%s/model.safetensors", dir);
     char *tokenizer = mem_printf("%s/tokenizer.json", dir);
     int rc = config != NULL && weights != NULL && tokenizer != NULL ? 0 : -1;
-    assert(model->shared == NULL); // it has its weights only as the kernels want them
     if (rc == 0) rc = save_weights(model, weights);
     if (rc == 0 && tokenizer_path != NULL) rc = file_copy(tokenizer_path, tokenizer);
     if (rc == 0) rc = spec_write(&model->spec, config);

@@ -34,6 +34,9 @@ char *safetensors_print_shape(char text[SAFETENSORS_SHAPE_TEXT], const char *dty
 /* n elements from element `first` on, as floats. F32, F16 and BF16 (all of whose values a float holds exactly). */
 int safetensors_read(const safetensors_t *file, const safetensors_entry_t *entry, int64_t first, int64_t n, float *out);
 
+/* Gives the pages of a mapped file back; reading brings them in again. */
+void safetensors_forget(const safetensors_t *file);
+
 /* Writing F32 tensors: name, rank and shape of all are given first (the rest of the entry is filled in), then the
  * data of all in that order. The same input gives the same bytes. format: "pt" goes to the metadata, NULL for none. */
 typedef struct safetensors_out safetensors_out_t;

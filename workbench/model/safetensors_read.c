@@ -179,6 +179,10 @@ void safetensors_close(safetensors_t *file) {
     mem_free(file);
 }
 
+void safetensors_forget(const safetensors_t *file) {
+    file_forget(&file->map);
+}
+
 const char *safetensors_path(const safetensors_t *file) {
     return file->path;
 }
@@ -206,6 +210,12 @@ char *safetensors_print_shape(char text[SAFETENSORS_SHAPE_TEXT], const char *dty
     return text;
 }
 
+static uint16_t half_at(const uint8_t *from, int64_t i) {
+    uint16_t half;
+    memcpy(&half, from + 2 * i, sizeof half);
+    return half;
+}
+
 int safetensors_read(const safetensors_t *file, const safetensors_entry_t *entry, int64_t first, int64_t n,
                      float *out) {
     if (first < 0 || n < 0 || first > entry->elements - n)
@@ -217,16 +227,14 @@ int safetensors_read(const safetensors_t *file, const safetensors_entry_t *entry
         if (n > 0) memcpy(out, from + 4 * first, (size_t)n * sizeof *out);
         return 0;
     }
-    float (*convert)(uint16_t) = strcmp(entry->dtype, "F16") == 0    ? math_from_f16
-                                 : strcmp(entry->dtype, "BF16") == 0 ? math_from_bf16
-                                                                     : NULL;
-    if (convert == NULL)
-        return err_set("%s: tensor %s has dtype %s; float32, float16 and bfloat16 are read", file->path, entry->name,
-                       entry->dtype);
-    for (int64_t i = 0; i < n; i++) {
-        uint16_t half;
-        memcpy(&half, from + 2 * (first + i), sizeof half);
-        out[i] = convert(half);
+    if (strcmp(entry->dtype, "BF16") == 0) {
+        for (int64_t i = 0; i < n; i++) out[i] = math_from_bf16(half_at(from, first + i));
+        return 0;
     }
-    return 0;
+    if (strcmp(entry->dtype, "F16") == 0) {
+        for (int64_t i = 0; i < n; i++) out[i] = math_from_f16(half_at(from, first + i));
+        return 0;
+    }
+    return err_set("%s: tensor %s has dtype %s; float32, float16 and bfloat16 are read", file->path, entry->name,
+                   entry->dtype);
 }

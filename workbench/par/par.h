@@ -83,10 +83,12 @@ void par_tally_free(par_tally_t *tally); // accepts NULL
  * read. */
 typedef struct par_shared par_shared_t;
 int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared); // collective
-void *par_shared_block(const par_shared_t *shared);                            // local, aligned to a page
-const char *par_shared_place(const par_shared_t *shared);                      // local: "/dev/shm", `spill`, "memory"
-size_t par_shared_bytes(const par_shared_t *shared);                           // local
-int par_shared_ranks(const par_shared_t *shared);                              // local: of this node
+/* Local, also before par_init: a block of this process alone. Its seal is local, too. */
+int par_shared_create_own(size_t bytes, par_shared_t **shared);
+void *par_shared_block(const par_shared_t *shared);       // local, aligned to a page
+const char *par_shared_place(const par_shared_t *shared); // local: "/dev/shm", `spill`, "memory"
+size_t par_shared_bytes(const par_shared_t *shared);      // local
+int par_shared_ranks(const par_shared_t *shared);         // local: of this node
 /* Local: this rank's share of n items among the ranks of its node, as par_share. */
 void par_shared_share(const par_shared_t *shared, int64_t n, int64_t *first, int64_t *last);
 int par_shared_seal(par_shared_t *shared, int rc); // collective: works as par_agree does

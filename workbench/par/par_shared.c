@@ -21,6 +21,7 @@ struct par_shared {
     void *block;
     size_t bytes;
     char place[PATH_BYTES];
+    int is_own; // of this process alone, which shares with nobody and asks nobody
 };
 
 /* Whether the file system of a folder says that it has room. */
@@ -82,6 +83,17 @@ static int map_shared(par_shared_t *s, const char *const *place, int32_t n) {
     return err_set("%zu bytes of shared memory cannot be mapped: %s", s->bytes, strerror(error));
 }
 
+/* Hands the block over, or nothing. */
+static int hand_over(par_shared_t *s, int rc, par_shared_t **out) {
+    if (rc != 0) {
+        par_shared_free(s);
+        return -1;
+    }
+    madvise(s->block, s->bytes, MADV_HUGEPAGE); // a wish
+    *out = s;
+    return 0;
+}
+
 int par_shared_create_in(size_t bytes, const char *const *place, int32_t n, int ranks, par_shared_t **out) {
     par_shared_t *s = mem_new(1, sizeof *s, "shared memory");
     *out = NULL;
@@ -90,13 +102,15 @@ int par_shared_create_in(size_t bytes, const char *const *place, int32_t n, int 
     par_node_open(ranks, &s->node);
     int rc = par_agree(s->node.ranks == 1 ? map_alone(s) : map_shared(s, place, n));
     par_node_close(&s->node);
-    if (rc != 0) {
-        par_shared_free(s);
-        return -1;
-    }
-    madvise(s->block, s->bytes, MADV_HUGEPAGE); // a wish
-    *out = s;
-    return 0;
+    return hand_over(s, rc, out);
+}
+
+int par_shared_create_own(size_t bytes, par_shared_t **out) {
+    par_shared_t *s = mem_new(1, sizeof *s, "memory of a process");
+    *out = NULL;
+    if (!s) return -1;
+    *s = (par_shared_t){.bytes = bytes > 0 ? bytes : 1, .block = MAP_FAILED, .node = {.ranks = 1}, .is_own = 1};
+    return hand_over(s, map_alone(s), out);
 }
 
 int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared) {
@@ -125,7 +139,7 @@ void par_shared_share(const par_shared_t *s, int64_t n, int64_t *first, int64_t 
 }
 
 int par_shared_seal(par_shared_t *s, int rc) {
-    rc = par_agree(rc);
+    if (!s->is_own) rc = par_agree(rc);
     if (rc == 0) mprotect(s->block, s->bytes, PROT_READ);
     return rc;
 }
