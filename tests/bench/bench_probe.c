@@ -129,13 +129,13 @@ static double useful_flop(const shape_t *s) {
 /* Seconds of the fastest run, and of all of them. */
 static int time_runs(const shape_t *s, const model_t *model, const probe_set_t *set, const char *dir, double *best,
                      double *all) {
-    engine_t spec = {1, &s->context, s->suffix, 2048};
+    engine_t spec = {1, &s->context, s->suffix, 2048, MEASURE_ALL};
     arm_t bare = {.name = "bare"};
     for (int t = 0; t < T_COUNT; t++) spent[t] = 0;
     *best = 1e30, *all = 0;
     for (int run = 0; run < 3 || *all < 0.5; run++) {
         double start = clock_cpu();
-        TRY(engine_run(&spec, model, set, &bare, 1, s->name, dir));
+        TRY(engine_run(&spec, model, set, &bare, 1, s->name, dir, NULL));
         double seconds = clock_cpu() - start;
         *best = seconds < *best ? seconds : *best;
         *all += seconds;

@@ -60,10 +60,10 @@ static const int64_t contexts[] = {3, LENGTH - SUFFIX};
 static const attachment_t attach = {.logits = add_bias};
 static const arm_t arms[2] = {{"plain", &attach, set_bias, NULL}, {"biased", &attach, set_bias, NULL}};
 
-static void run(const model_t *model, const probe_set_t *set, int64_t batch_tokens, const char *dir,
-                char text[2][HASH_TEXT]) {
-    engine_t spec = {.n_context = 2, .context = contexts, .suffix = SUFFIX, .batch_tokens = batch_tokens};
-    must(engine_run(&spec, model, set, arms, 2, "tiny", dir));
+static void run(const model_t *model, const probe_set_t *set, measure_t measure, int64_t batch_tokens, const char *dir,
+                engine_work_t *work, char text[2][HASH_TEXT]) {
+    engine_t spec = {2, contexts, SUFFIX, batch_tokens, measure};
+    must(engine_run(&spec, model, set, arms, 2, "tiny", dir, work));
     for (int a = 0; a < 2; a++) {
         char path[400];
         hash_t hash;
@@ -76,16 +76,68 @@ static void run(const model_t *model, const probe_set_t *set, int64_t batch_toke
 
 static void test_bits(const model_t *model, const probe_set_t *set, const char *dir) {
     char whole[2][HASH_TEXT], small[2][HASH_TEXT];
-    run(model, set, 1000, dir, whole);
-    run(model, set, 40, dir, small);
+    engine_work_t work;
+    run(model, set, MEASURE_ALL, 1000, dir, &work, whole);
+    run(model, set, MEASURE_ALL, 40, dir, &work, small);
     if (par_rank() == 0) printf("records %s, %s\n", whole[0], whole[1]);
     verdict("the size of the batches leaves no trace", memcmp(whole, small, sizeof whole) == 0);
     verdict("arms differ", strcmp(whole[0], whole[1]) != 0);
+    verdict("the work of all ranks is counted", work.reads == (int64_t)2 * 2 * PROBES * SUFFIX);
+}
+
+/* What records of verdicts alone say is in those of everything. */
+static int is_same_verdict(const char *path, const record_t *all) {
+    file_map_t map;
+    int same = file_map(path, &map) == 0 && map.size == 2 * PROBES * sizeof *all;
+    const record_t *r = (const record_t *)(const void *)map.data;
+    for (int i = 0; same && i < 2 * PROBES; i++)
+        same = r[i].probe_id == all[i].probe_id && r[i].context == all[i].context && r[i].verdict_only == 1 &&
+               r[i].exact == all[i].exact && r[i].first_mismatch == all[i].first_mismatch;
+    file_unmap(&map);
+    return same;
+}
+
+/* Every fourth window goes on as the model would, for so many tokens. */
+static void plant(const model_t *model, const probe_set_t *set) {
+    session_t *session;
+    const int32_t first = 0;
+    const int64_t fed = contexts[1] - 1;
+    must(session_create(model, 1, LENGTH, LENGTH, &session));
+    for (int i = 0; i < PROBES; i += 4) {
+        int32_t *row = (int32_t *)(uintptr_t)set->probe[i].tokens, *suffix = row + contexts[1];
+        session_reset(session, first);
+        must(session_forward(session, 1, &first, &fed, row, NULL));
+        must(session_greedy(session, 1, &first, row + fed, SUFFIX - i % 5, NULL, suffix, NULL));
+    }
+    session_free(session);
+}
+
+static void test_verdicts(const model_t *model, const probe_set_t *set, const char *dir) {
+    char hash[2][2][HASH_TEXT], path[400];
+    engine_work_t work, other;
+    file_map_t map;
+    static record_t all[2 * PROBES];
+    plant(model, set);
+    snprintf(path, sizeof path, "%s/records.biased.bin", dir);
+    run(model, set, MEASURE_ALL, 1000, dir, NULL, hash[0]);
+    must(file_map(path, &map));
+    memcpy(all, map.data, sizeof all);
+    file_unmap(&map);
+    par_barrier();
+    run(model, set, MEASURE_VERDICT, 1000, dir, &work, hash[0]);
+    if (par_rank() == 0) printf("verdicts %s, %s\n", hash[0][0], hash[0][1]);
+    if (par_rank() == 0)
+        printf("%d tokens fed, %d positions, %d reads\n", (int)work.tokens, (int)work.positions, (int)work.reads);
+    verdict("verdicts alone are those of the pass that measures all", is_same_verdict(path, all));
+    par_barrier();
+    run(model, set, MEASURE_VERDICT, 50, dir, &other, hash[1]);
+    verdict("and no batch leaves a trace in them", memcmp(hash[0], hash[1], sizeof hash[0]) == 0);
+    verdict("nor in the work", memcmp(&work, &other, sizeof work) == 0);
 }
 
 /* One embedding is NaN; a probe near the end holds it. */
 static void test_failure(model_t *model, const probe_set_t *set, const char *dir) {
-    engine_t spec = {.n_context = 2, .context = contexts, .suffix = SUFFIX, .batch_tokens = 40};
+    engine_t spec = {2, contexts, SUFFIX, 40, MEASURE_ALL};
     char path[400];
     int64_t n;
     int32_t tensors, *tokens = (int32_t *)(uintptr_t)set->probe[0].tokens;
@@ -96,13 +148,18 @@ static void test_failure(model_t *model, const probe_set_t *set, const char *dir
     must(model_pack(model));
     snprintf(path, sizeof path, "%s/broken", dir);
     must(par_agree(par_rank() == 0 ? dir_make(path) : 0));
-    verdict("a NaN on one rank fails on all", engine_run(&spec, model, set, arms, 2, "tiny", path) == -1);
+    verdict("a NaN on one rank fails on all", engine_run(&spec, model, set, arms, 2, "tiny", path, NULL) == -1);
     verdict("and names its probe", strstr(err_text(), "model tiny, probe 50, context 24: ") != NULL);
     par_barrier();
     snprintf(path, sizeof path, "%s/broken/records.plain.bin", dir);
     int left = file_exists(path);
     strcat(path, ".part");
     verdict("and leaves no file", !left && !file_exists(path));
+    spec.measure = MEASURE_VERDICT;
+    path[strlen(path) - strlen("/records.plain.bin.part")] = 0;
+    verdict("as it does where verdicts are asked for",
+            engine_run(&spec, model, set, arms, 2, "tiny", path, NULL) == -1);
+    verdict("and also names its probe", strstr(err_text(), "model tiny, probe 50, context 24: ") != NULL);
 }
 
 int main(int argc, char **argv) {
@@ -113,6 +170,7 @@ int main(int argc, char **argv) {
     model_t *model = make_model();
     make_set(&set);
     test_bits(model, &set, dir);
+    test_verdicts(model, &set, dir);
     test_failure(model, &set, dir);
     model_free(model);
     shared_folder_remove(dir);

@@ -46,12 +46,12 @@ static int run(const char *model_dir, const char *windows, int64_t context, int6
     if (set.probe == NULL) return -1;
     for (int64_t i = 0; i < n; i++)
         set.probe[i] = (probe_t){.probe_id = i, .length = length, .tokens = tokens + i * length};
-    const engine_t spec = {1, &context, suffix, 2048};
+    const engine_t spec = {1, &context, suffix, 2048, MEASURE_ALL};
     const arm_t bare = {.name = "bare"};
     TRY(model_load(model_dir, tensor_kernels("auto"), &model));
     for (int i = -1; i < runs; i++) {
         double start = clock_cpu();
-        TRY(engine_run(&spec, model, &set, &bare, 1, model_dir, scratch));
+        TRY(engine_run(&spec, model, &set, &bare, 1, model_dir, scratch, NULL));
         if (i >= 0) printf("%.6f\n", clock_cpu() - start);
     }
     TRY(write_records(scratch, n, out));

@@ -1,12 +1,8 @@
 /* The probe engine: verdicts by one teacher-forced pass equal those of real generation, records do not depend on the
  * batch, every measure equals one made from the logits in double, arms that change nothing equal the bare model. */
-#include "base/file.h"
-#include "base/mem.h"
 #include "base/rng.h"
-#include "model_check.h"
+#include "engine_check.h"
 #include "par/par.h"
-#include "probe/engine.h"
-#include "scratch.h"
 #include <math.h>
 
 enum { LENGTH = 20, SUFFIX = 7, CONTEXTS = 4 };
@@ -16,20 +12,6 @@ static engine_t make_spec(int64_t batch_tokens) {
     return (engine_t){.n_context = CONTEXTS, .context = contexts, .suffix = SUFFIX, .batch_tokens = batch_tokens};
 }
 
-/* Greedy continuation of n contexts of `context` tokens that stand in rows of LENGTH. */
-static void continue_greedily(const model_t *model, int32_t n, int64_t context, int32_t *tokens) {
-    session_t *session;
-    check_ok(session_create(model, 1, LENGTH, LENGTH, &session));
-    for (int32_t i = 0; i < n; i++) {
-        int32_t *row = tokens + i * LENGTH, first = 0;
-        int64_t fed = context - 1;
-        session_reset(session, 0);
-        if (fed > 0) check_ok(session_forward(session, 1, &first, &fed, row, NULL));
-        check_ok(session_greedy(session, 1, &first, row + context - 1, LENGTH - context, NULL, row + context, NULL));
-    }
-    session_free(session);
-}
-
 /* 2 + 2 SUFFIX probes: two that the model continues by itself, then for each suffix position one with a changed token
  * there, then SUFFIX random ones. */
 static void make_set(const model_t *model, probe_set_t *set) {
@@ -37,7 +19,7 @@ static void make_set(const model_t *model, probe_set_t *set) {
     int32_t *tokens = mem_new((int64_t)n * LENGTH, sizeof *tokens, "probes");
     *set = (probe_set_t){.n = n, .length = LENGTH, .probe = mem_new(n, sizeof *set->probe, "probes"), .hidden = tokens};
     for (int32_t i = 0; i < n * LENGTH; i++) tokens[i] = (int32_t)rng_below(3, RNG_TEST, (uint64_t)i, vocab);
-    continue_greedily(model, 2 + SUFFIX, LENGTH - SUFFIX, tokens);
+    for (int64_t i = 0; i < 2 + SUFFIX; i++) check_continue(model, LENGTH - SUFFIX, LENGTH, NULL, tokens + i * LENGTH);
     for (int32_t j = 0; j < SUFFIX; j++) {
         int32_t *changed = &tokens[(2 + j) * LENGTH + LENGTH - SUFFIX + j];
         *changed = (*changed + 1) % vocab;
@@ -51,24 +33,12 @@ static void free_set(probe_set_t *set) {
     mem_free(set->hidden);
 }
 
-static record_t *read_records(const char *name, int64_t n) {
-    file_map_t map;
-    char file[100];
-    snprintf(file, sizeof file, "records.%s.bin", name);
-    check_ok(file_map(scratch(file), &map));
-    assert_int_equal(map.size, (size_t)n * sizeof(record_t));
-    record_t *records = mem_new(n, sizeof *records, "records");
-    memcpy(records, map.data, map.size);
-    file_unmap(&map);
-    return records;
-}
-
 static const arm_t bare = {.name = "bare"};
 
 static record_t *run(const model_t *model, const probe_set_t *set, int64_t batch_tokens) {
     engine_t spec = make_spec(batch_tokens);
-    check_ok(engine_run(&spec, model, set, &bare, 1, "tiny", scratch_dir));
-    return read_records("bare", set->n * CONTEXTS);
+    check_ok(engine_run(&spec, model, set, &bare, 1, "tiny", scratch_dir, NULL));
+    return check_records("bare", set->n * CONTEXTS);
 }
 
 static void test_verdicts(void **state) {
@@ -138,8 +108,8 @@ static void test_own_windows(void **state) {
     for (int64_t batch = 1; batch < 400; batch = batch * 7 + 3) {
         engine_t spec = make_spec(batch);
         int32_t mismatch[100];
-        check_ok(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir));
-        record_t *r = read_records("bare", set.n); // one each
+        check_ok(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL));
+        record_t *r = check_records("bare", set.n); // one each
         check_ok(engine_generate(&spec, model, &set, &bare, 0, mismatch));
         for (int64_t i = 0; i < set.n; i++) {
             check_same("own window", &all[i * CONTEXTS / set.n * set.n + i], &r[i], sizeof *r);
@@ -152,7 +122,7 @@ static void test_own_windows(void **state) {
     static const int64_t other[] = {3};
     spec.context = other;
     spec.n_context = 1;
-    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir), "a context of 3");
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL), "a context of 3");
     mem_free(all);
     free_set(&set);
     model_free(model);
@@ -251,9 +221,9 @@ static void test_arms(void **state) {
     engine_t spec = make_spec(100);
     size_t bytes = (size_t)(set.n * CONTEXTS) * sizeof(record_t);
     record_t *expected = run(model, &set, 100);
-    check_ok(engine_run(&spec, model, &set, arms, 2, "tiny", scratch_dir));
+    check_ok(engine_run(&spec, model, &set, arms, 2, "tiny", scratch_dir, NULL));
     assert_int_equal(spy.rows, 2 * CONTEXTS * set.n * SUFFIX); // no logits but those
-    record_t *same = read_records("spy0", set.n * CONTEXTS), *other = read_records("spy1", set.n * CONTEXTS);
+    record_t *same = check_records("spy0", set.n * CONTEXTS), *other = check_records("spy1", set.n * CONTEXTS);
     check_same("an arm that changes nothing", expected, same, bytes);
     assert_memory_not_equal(expected, other, bytes);
     int32_t mismatch[100], changed = 0;
@@ -264,10 +234,10 @@ static void test_arms(void **state) {
     }
     assert_true(changed > 0);
     arms[2] = arms[1], arms[2].name = "broken";
-    check_fails(engine_run(&spec, model, &set, arms, 3, "tiny", scratch_dir),
+    check_fails(engine_run(&spec, model, &set, arms, 3, "tiny", scratch_dir, NULL),
                 "model tiny, probe 0, context 1: arm broken: ");
     arms[1].attach = NULL;
-    check_fails(engine_run(&spec, model, &set, arms, 2, "tiny", scratch_dir), "spy0 and spy1 do not share");
+    check_fails(engine_run(&spec, model, &set, arms, 2, "tiny", scratch_dir, NULL), "spy0 and spy1 do not share");
     mem_free(expected), mem_free(same), mem_free(other);
     free_set(&set);
     model_free(model);
@@ -290,7 +260,8 @@ static void test_nan(void **state) {
     engine_t spec = make_spec(150);
     check_ok(dir_remove(scratch("nan")));
     check_ok(dir_make(scratch("nan")));
-    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch("nan")), "model tiny, probe 5, context 13: ");
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch("nan"), NULL),
+                "model tiny, probe 5, context 13: ");
     assert_false(file_exists(scratch("nan/records.bare.bin")));
     assert_false(file_exists(scratch("nan/records.bare.bin.part")));
     free_set(&set);
@@ -331,18 +302,20 @@ static void test_refusals(void **state) {
     static const int64_t long_context = LENGTH - SUFFIX + 1, none = 0;
     engine_t spec = make_spec(100);
     spec.context = &long_context, spec.n_context = 1;
-    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir), "do not fit probes of 20 tokens");
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL), "do not fit probes of 20 tokens");
     spec.context = &none;
-    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir), "do not fit probes of 20 tokens");
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL), "do not fit probes of 20 tokens");
     spec = make_spec(0);
-    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir), "must be 1 or more");
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL), "must be 1 or more");
     spec = make_spec(100);
-    check_fails(engine_run(&spec, model, &set, &bare, 0, "tiny", scratch_dir), "no arm");
-    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", "/nonexistent"), "/nonexistent/records.bare.bin.part");
+    check_fails(engine_run(&spec, model, &set, &bare, 0, "tiny", scratch_dir, NULL), "no arm");
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", "/nonexistent", NULL),
+                "/nonexistent/records.bare.bin.part");
     ((int32_t *)set.hidden)[3 * LENGTH + LENGTH - 1] = (int32_t)model_spec(model)->vocab;
-    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir), "model tiny, probe 3, context 1: ");
+    check_fails(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL),
+                "model tiny, probe 3, context 1: ");
     set.n = 0;
-    check_ok(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir));
+    check_ok(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL));
     free_set(&set);
     model_free(model);
 }

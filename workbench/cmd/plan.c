@@ -422,6 +422,7 @@ static int plan_probe(plan_t *plan, int32_t i, int32_t m, hash_t probes, hash_t 
     hasher_add_i64(h, study->probe.suffix);
     hasher_add_text(h, study->probe.decode);
     hasher_add_text(h, study->probe.verify);
+    if (study->probe.measure == MEASURE_VERDICT) hasher_add_text(h, study->probe.measure_name);
     add_kernels(h, plan);
     add_precision(h, plan, i);
     if (m >= 0) {

@@ -80,7 +80,12 @@ static double guess_probes(const plan_t *plan, int *is_exact) {
     return n;
 }
 
-/* FLOP of a stage; 0 for those that are not limited by arithmetic. */
+static int is_verdict(const plan_t *plan) {
+    return plan->study->n_models > 0 && plan->study->probe.measure == MEASURE_VERDICT;
+}
+
+/* FLOP of a stage; 0 for those that are not limited by arithmetic. Verdicts are counted as if every probe missed at its
+ * first token. */
 static double predict_flop(const plan_t *plan, const stage_t *stage, double tokens, double n_probes) {
     const study_t *study = plan->study;
     if (stage->model < 0) return 0;
@@ -88,16 +93,16 @@ static double predict_flop(const plan_t *plan, const stage_t *stage, double toke
     double token = spec_flop_per_token(&shape, shape.context);
     if (strcmp(stage->verb, "train") == 0) return 3 * token * tokens * study->model[stage->model].epochs;
     if (strcmp(stage->verb, "store") == 0) return token * tokens;
-    double probes = 0, queries = 0;
+    double fed = 0, queries = 0, read = is_verdict(plan) ? 1 : (double)study->probe.suffix;
     if (has_own_windows(plan)) n_probes /= study->probe.context.n;
     for (int32_t c = 0; c < study->probe.context.n; c++) {
-        probes += n_probes * (double)(study->probe.context.v[c] + study->probe.suffix);
-        queries += n_probes * (double)study->probe.suffix;
+        fed += n_probes * ((double)study->probe.context.v[c] + read - 1);
+        queries += n_probes * read;
     }
     double search = 0;
     if (stage->memory >= 0)
         search = 2 * queries * tokens / (double)study->memory[stage->memory].stride * (double)shape.width;
-    return probes * token + search;
+    return fed * token + search;
 }
 
 /* FLOP/s on one core. */
@@ -142,6 +147,9 @@ int plan_print(const plan_t *plan) {
     printf(
         "to do: about %s of arithmetic on %d rank%s, at 60 %% of the %.0f GFLOP/s measured on one core (%s kernels)\n",
         num_print_seconds(time_text, total), par_size(), par_size() > 1 ? "s" : "", peak * 1e-9, plan->ops->name);
+    if (is_verdict(plan))
+        printf(
+            "verdicts: by what the contexts cost; a probe whose first token is right costs more, at most its suffix\n");
     if (has_bf16_model(plan))
         printf("bf16: %s\n", tensor_has_bf16(plan->ops) ? "by this CPU's instruction, at twice that rate"
                                                         : "without an instruction of this CPU, at that rate");

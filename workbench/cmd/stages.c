@@ -243,11 +243,11 @@ static void select_lambda(void *user, int32_t setting) {
 
 /* The arms of one stage: the bare model, or one memory at each of its lambdas. */
 static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, const model_t *model,
-                      const probe_set_t *set) {
+                      const probe_set_t *set, engine_work_t *work) {
     const char *name = stage->name + strlen("probe ");
     if (stage->memory < 0) {
         arm_t bare = {.name = "bare"};
-        TRY(engine_run(spec, model, set, &bare, 1, name, stage->dir));
+        TRY(engine_run(spec, model, set, &bare, 1, name, stage->dir, work));
         if (strcmp(plan->study->probe.verify, "no") == 0) return 0;
         return engine_verify(spec, model, set, &bare, 1, name, stage->dir);
     }
@@ -262,14 +262,10 @@ static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, 
         arms[i] = (arm_t){plan_arm_name(plan, stage->memory, i), knn_lm_attachment(blend), select_lambda, user};
         if (!arms[i].name) rc = -1;
     }
-    if (opened) { // the search: two FLOP a dimension for each entry and suffix position
-        double queries = 0;
-        for (int32_t c = 0; c < spec->n_context; c++)
-            queries += (double)probes_at(set, spec->context[c] + spec->suffix).n * (double)spec->suffix;
-        stage->flop += 2 * queries * (double)store.n * (double)store.width;
-    }
     rc = par_agree(rc);
-    if (rc == 0) rc = engine_run(spec, model, set, arms, memory->lambda.n, name, stage->dir);
+    if (rc == 0) rc = engine_run(spec, model, set, arms, memory->lambda.n, name, stage->dir, work);
+    if (rc == 0) // the search: two FLOP a dimension for each entry and position
+        stage->flop += 2 * (double)work->positions * (double)store.n * (double)store.width;
     if (rc == 0 && strcmp(plan->study->probe.verify, "all") == 0)
         rc = engine_verify(spec, model, set, arms, memory->lambda.n, name, stage->dir);
     knn_lm_free(blend);
@@ -277,25 +273,29 @@ static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, 
     return rc;
 }
 
+/* Of the model: its head works only where the next token is looked at. */
+static double work_flop(const engine_work_t *work, const model_spec_t *spec, int64_t window) {
+    double head = 2 * (double)spec->width * (double)spec->vocab, body = spec_flop_per_token(spec, window) - head;
+    return (double)work->tokens * body + (double)work->reads * head;
+}
+
 int stage_probe(const plan_t *plan, stage_t *stage) {
     const study_t *study = plan->study;
     engine_t spec = {.n_context = study->probe.context.n,
                      .context = study->probe.context.v,
                      .suffix = study->probe.suffix,
-                     .batch_tokens = study->probe.batch_tokens};
+                     .batch_tokens = study->probe.batch_tokens,
+                     .measure = study->probe.measure};
+    engine_work_t work = {0};
     probe_set_t set;
     const model_t *model;
     TRY(check_seal(plan->probes_dir));
     TRY(par_agree(probes_read(plan->probes_dir, &set)));
     int rc = load_model(plan, stage, &model);
     if (rc == 0) {
-        rc = probe_arms(plan, stage, &spec, model, &set);
-        for (int32_t c = 0; c < spec.n_context; c++) {
-            int64_t probes = probes_at(&set, spec.context[c] + spec.suffix).n;
-            double tokens = (double)probes * (double)(spec.context[c] + spec.suffix - 1);
-            stage->tokens += tokens;
-            stage->flop += tokens * spec_flop_per_token(model_spec(model), spec.context[c] + spec.suffix);
-        }
+        rc = probe_arms(plan, stage, &spec, model, &set, &work);
+        stage->tokens = (double)work.tokens;
+        stage->flop += work_flop(&work, model_spec(model), study_window(study));
         model_free(model);
     }
     probes_free(&set);
@@ -356,6 +356,7 @@ static int write_report(const plan_t *plan, const stage_t *stage) {
                        .n_context = study->probe.context.n,
                        .context = study->probe.context.v,
                        .suffix = study->probe.suffix,
+                       .measure = study->probe.measure,
                        .cell = cells,
                        .alpha = study->probe.alpha,
                        .plots_dir = study->run.plots};

@@ -115,6 +115,10 @@ static const opt_t PROBE[] = {
     {"match", OPT_TEXT, AT(study_probe_t, match), "source", 0, 0,
      "source: controls are windows of the member's source; compressibility: those that need as many bits, too"},
     {"decode", OPT_TEXT, AT(study_probe_t, decode), "greedy", 0, 0, "greedy"},
+    {"measure", OPT_TEXT, AT(study_probe_t, measure_name), "all", 0, 0,
+     "all: the verdict, log-probability, ranks and margins; verdict: only whether and where decoding leaves the "
+     "suffix, "
+     "at about the cost of the contexts"},
     {"verify", OPT_TEXT, AT(study_probe_t, verify), "no", 0, 0,
      "bare or all: generate the suffixes of the bare model's or of all arms' probes as well, and compare the verdicts"},
     {"batch_tokens", OPT_INT, AT(study_probe_t, batch_tokens), "2048", 1, 1e7, "tokens of one forward pass"},
@@ -299,6 +303,9 @@ static int check_probe(const study_t *study) {
     if (strcmp(probe->decode, "greedy") != 0)
         return err_set("%s: [probe] decode = %s: known: greedy", ini_where(study->ini, "probe", "decode"),
                        probe->decode);
+    if (strcmp(probe->measure_name, "all") != 0 && strcmp(probe->measure_name, "verdict") != 0)
+        return err_set("%s: [probe] measure = %s: known: all, verdict", ini_where(study->ini, "probe", "measure"),
+                       probe->measure_name);
     if (strcmp(probe->verify, "no") != 0 && strcmp(probe->verify, "bare") != 0 && strcmp(probe->verify, "all") != 0)
         return err_set("%s: [probe] verify = %s: known: no, bare, all", ini_where(study->ini, "probe", "verify"),
                        probe->verify);
@@ -346,6 +353,7 @@ static int load_sections(study_t *study) {
     TRY(load_census(study));
     TRY(opt_fill(PROBE, ROWS(PROBE), ini, "probe", &study->probe));
     TRY(parse_sample(ini, &study->probe));
+    study->probe.measure = strcmp(study->probe.measure_name, "verdict") == 0 ? MEASURE_VERDICT : MEASURE_ALL;
 
     const char *const *names;
     study->n_models = ini_named_sections(ini, "model", &names);

@@ -6,6 +6,7 @@
 #include "index/probes.h"
 #include "model/model.h"
 #include "model/spec.h"
+#include "probe/engine.h"
 #include <stdio.h>
 
 enum { STUDY_MODELS = 64, STUDY_MEMORIES = 16 };
@@ -55,7 +56,8 @@ typedef struct {
 } study_model_t;
 
 typedef struct {
-    const char *sample, *windows, *match, *decode, *verify;
+    const char *sample, *windows, *match, *decode, *measure_name, *verify;
+    measure_t measure;
     opt_ints_t context;
     int64_t suffix, per_bucket, probes, batch_tokens;
     double alpha;

@@ -4,9 +4,8 @@
 #include "base/mem.h"
 #include <string.h>
 
-/* Probes of one batch at context length number c. */
-static int64_t probes_of(const engine_t *spec, int32_t c) {
-    int64_t probes = spec->batch_tokens / (spec->context[c] + spec->suffix - 1);
+int64_t batch_probes(const engine_t *spec, int64_t context) {
+    int64_t probes = spec->batch_tokens / (context + spec->suffix - 1);
     return probes > 0 ? probes : 1;
 }
 
@@ -16,7 +15,7 @@ static probe_range_t range_of(const batch_t *b, int32_t c) {
 }
 
 static int64_t batches_of(const batch_t *b, int32_t c) {
-    int64_t probes = probes_of(b->spec, c);
+    int64_t probes = batch_probes(b->spec, b->spec->context[c]);
     return (range_of(b, c).n + probes - 1) / probes;
 }
 
@@ -58,7 +57,8 @@ int batch_open(const engine_t *spec, const model_t *model, const probe_set_t *se
     *b = (batch_t){.spec = spec, .model = model, .set = set, .name = name, .most_probes = 1, .longest = 1};
     TRY(check_spec(spec, model, set));
     for (int32_t c = 0; c < spec->n_context; c++) {
-        int64_t probes = probes_of(spec, c), fed = spec->context[c] + spec->suffix - 1, all = range_of(b, c).n;
+        int64_t probes = batch_probes(spec, spec->context[c]), fed = spec->context[c] + spec->suffix - 1,
+                all = range_of(b, c).n;
         if (probes > all) probes = all > 0 ? all : 1;
         if (probes > b->most_probes) b->most_probes = probes;
         if (fed > b->longest) b->longest = fed;
@@ -68,9 +68,12 @@ int batch_open(const engine_t *spec, const model_t *model, const probe_set_t *se
     }
     if (b->most_probes > INT32_MAX) return err_set("batches of %lld probes", (long long)b->most_probes);
     int rc = make_arrays(b);
-    if (rc == 0) rc = session_create(model, (int32_t)b->most_probes, b->longest, b->most_rows, &b->session);
     if (rc != 0) batch_close(b);
     return rc;
+}
+
+int batch_open_session(batch_t *b) {
+    return session_create(b->model, (int32_t)b->most_probes, b->longest, b->most_rows, &b->session);
 }
 
 void batch_close(batch_t *b) {
@@ -111,8 +114,8 @@ void batch_load(batch_t *b, int64_t index) {
         b->done += range_of(b, c).n * (b->spec->context[c] + b->spec->suffix - 1);
     }
     probe_range_t range = range_of(b, c);
-    int64_t probes = probes_of(b->spec, c), length = b->spec->context[c] + b->spec->suffix;
     b->context = b->spec->context[c];
+    int64_t probes = batch_probes(b->spec, b->context), length = b->context + b->spec->suffix;
     b->first = range.first + index * probes;
     b->count = range.n - index * probes < probes ? range.n - index * probes : probes;
     b->id += index * probes;

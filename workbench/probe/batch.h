@@ -30,12 +30,16 @@ typedef struct {
     head_stat_t *stat;      // (count, suffix)
     session_t *session;
     void *arena;
+
+    engine_work_t work; // of this rank, so far
 } batch_t;
 
-/* Checks the spec against the model and the set, and makes the session. */
+/* Checks the spec against the model and the set. */
 int batch_open(const engine_t *spec, const model_t *model, const probe_set_t *set, const char *name, batch_t *batch);
+int batch_open_session(batch_t *batch); // one that takes any of the batches, for batch_feed
 void batch_close(batch_t *batch);
-int64_t batch_tokens(const batch_t *batch); // fed in all batches
+int64_t batch_tokens(const batch_t *batch);                  // of all batches, but for the last of each window
+int64_t batch_probes(const engine_t *spec, int64_t context); // of a batch at this context length, if there are any
 
 /* Loads batch number `index` of 0 .. batches - 1. */
 void batch_load(batch_t *batch, int64_t index);

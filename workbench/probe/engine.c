@@ -1,11 +1,13 @@
 /* Probing by one teacher-forced forward pass. Ranks take batches by tickets; each batch is fed once, its suffix
- * positions are read once for every arm, and the records go to their places in the files. */
+ * positions are read once for every arm, and the records go to their places in the files. Verdicts alone are found in
+ * verdict.c. */
 #include "probe/engine.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "par/par.h"
 #include "probe/batch.h"
+#include "probe/verdict.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -46,7 +48,11 @@ static int run_arm(batch_t *b, const arm_t *arm, int32_t setting, par_out_t *out
 
 /* All arms on one forward; out NULL: nothing is written. */
 static int run_batch(batch_t *b, const arm_t *arms, int32_t n_arms, par_out_t **out) {
-    TRY(batch_feed(b, b->context + b->spec->suffix - 1, arms[0].attach));
+    int64_t fed = b->context + b->spec->suffix - 1, positions = b->count * b->spec->suffix;
+    TRY(batch_feed(b, fed, arms[0].attach));
+    b->work.tokens += b->count * fed;
+    b->work.positions += positions;
+    b->work.reads += positions * n_arms;
     for (int32_t a = 0; a < n_arms; a++)
         if (run_arm(b, &arms[a], a, out ? out[a] : NULL) != 0) return err_context("arm %s", arms[a].name);
     return 0;
@@ -71,6 +77,7 @@ static int blame(batch_t *b, int64_t index, const arm_t *arms, int32_t n_arms) {
 
 /* Local: batches until no ticket is left. A rank that fails takes the rest of the tickets, so that the others stop. */
 static int run_tickets(batch_t *b, const arm_t *arms, int32_t n_arms, par_tickets_t *tickets, par_out_t **out) {
+    if (b->spec->measure == MEASURE_VERDICT) return verdict_run(b, arms, n_arms, tickets, out);
     progress_t progress;
     char stage[200];
     snprintf(stage, sizeof stage, "probe %s", b->name);
@@ -122,13 +129,23 @@ static int run_all(batch_t *b, const arm_t *arms, int32_t n_arms, const char *di
     return rc;
 }
 
+/* Collective. */
+static void sum_work(engine_work_t *work) {
+    int64_t sum[] = {work->tokens, work->positions, work->reads};
+    par_sum_i64(sum, 3);
+    *work = (engine_work_t){sum[0], sum[1], sum[2]};
+}
+
 int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
-               const char *name, const char *dir) {
+               const char *name, const char *dir, engine_work_t *work) {
     batch_t batch = {.session = NULL};
     int rc = check_arms(arms, n_arms);
     if (rc == 0) rc = batch_open(spec, model, set, name, &batch);
+    if (rc == 0 && spec->measure == MEASURE_ALL) rc = batch_open_session(&batch);
     rc = par_agree(rc);
     if (rc == 0) rc = run_all(&batch, arms, n_arms, dir);
+    if (rc == 0) sum_work(&batch.work);
+    if (rc == 0 && work) *work = batch.work;
     batch_close(&batch);
     return rc;
 }

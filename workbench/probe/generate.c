@@ -1,5 +1,5 @@
 /* Probing by real generation: the context is fed, then the suffix is decoded token by token with the KV cache. Slower
- * than the teacher-forced pass and equal to it by induction; here to be compared with it. */
+ * than the teacher-forced pass, in one or in pieces, and equal to it by induction; here to be compared with it. */
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -46,7 +46,8 @@ int engine_generate(const engine_t *spec, const model_t *model, const probe_set_
     batch_t b;
     generated_t g = {0};
     TRY(batch_open(spec, model, set, arms[setting].name, &b));
-    int rc = generated_create(&b, &g);
+    int rc = batch_open_session(&b);
+    if (rc == 0) rc = generated_create(&b, &g);
     for (int64_t t = 0; rc == 0 && t < b.batches; t++) {
         batch_load(&b, t);
         rc = generate_batch(&b, &arms[setting], setting, &g, out + b.id);
@@ -97,7 +98,9 @@ static int verify_arm(batch_t *b, const arm_t *arm, int32_t setting, const char 
 int engine_verify(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
                   const char *name, const char *dir) {
     batch_t b = {.session = NULL};
-    int rc = par_agree(batch_open(spec, model, set, name, &b));
+    int rc = batch_open(spec, model, set, name, &b);
+    if (rc == 0) rc = batch_open_session(&b);
+    rc = par_agree(rc);
     for (int32_t a = 0; rc == 0 && a < n_arms; a++) {
         par_tickets_t *tickets;
         rc = par_tickets_create(b.batches, &tickets);

@@ -16,6 +16,9 @@
  *   cp_lo, cp_hi        Clopper-Pearson interval of rate
  *   dup_mean            geometric mean of the members' duplicates: where figures and fits place the bucket
  *
+ * records.csv.zst has a row for every model x arm x context x probe: record_t (probe/engine.h). Of records of verdicts
+ * alone, matched and all columns after it are empty.
+ *
  * matching.csv (index/probes.h) says how like the controls are to the members in how many bits they need.
  *
  * fits.csv has least-squares lines, response = intercept + slope x log10(factor):
@@ -65,6 +68,7 @@ typedef struct {
     int32_t n_context;
     const int64_t *context;
     int64_t suffix;
+    measure_t measure; // of the records
     int32_t n_cells;
     const report_cell_t *cell; // model-major, arms in order
     double alpha;              // 0.05

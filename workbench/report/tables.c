@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MEASURES = 6 }; // columns of records.csv.zst that a verdict alone leaves empty
+
 static int check_set(const report_t *report, const probe_set_t *set) {
     for (int64_t i = 0; i < set->n; i++) {
         const probe_t *probe = &set->probe[i];
@@ -48,6 +50,19 @@ static int write_probes(const report_t *report, const probe_set_t *set) {
     return csv_commit(out);
 }
 
+static void write_measures(csv_out_t *out, const record_t *r) {
+    csv_i64(out, r->matched);
+    csv_f64(out, r->memorization_score);
+    csv_f64(out, r->logp_suffix);
+    csv_i64(out, r->rank_max);
+    csv_f32(out, r->margin_min);
+    csv_f32(out, r->entropy_bits);
+}
+
+static void write_no_measures(csv_out_t *out) {
+    for (int i = 0; i < MEASURES; i++) csv_text(out, "");
+}
+
 static void write_record(csv_out_t *out, const report_cell_t *cell, const record_t *r) {
     csv_text(out, cell->model);
     csv_text(out, cell->arm);
@@ -55,12 +70,10 @@ static void write_record(csv_out_t *out, const report_cell_t *cell, const record
     csv_i64(out, r->probe_id);
     csv_i64(out, r->exact);
     csv_i64(out, r->first_mismatch);
-    csv_i64(out, r->matched);
-    csv_f64(out, r->memorization_score);
-    csv_f64(out, r->logp_suffix);
-    csv_i64(out, r->rank_max);
-    csv_f32(out, r->margin_min);
-    csv_f32(out, r->entropy_bits);
+    if (r->verdict_only)
+        write_no_measures(out);
+    else
+        write_measures(out, r);
     csv_end(out);
 }
 
