@@ -52,13 +52,13 @@ static int add_bias(void *user, int64_t n, const int64_t *select, const row_t *r
 }
 
 static void set_bias(void *user, int32_t setting) {
-    (void)user;
-    bias = (float)setting;
+    bias = (float)setting * *(const float *)user;
 }
 
 static const int64_t contexts[] = {3, LENGTH - SUFFIX};
 static const attachment_t attach = {.logits = add_bias};
-static const arm_t arms[2] = {{"plain", &attach, set_bias, NULL}, {"biased", &attach, set_bias, NULL}};
+static float step = 1;
+static const arm_t arms[2] = {{"plain", &attach, set_bias, &step}, {"biased", &attach, set_bias, &step}};
 
 static void run(const model_t *model, const probe_set_t *set, measure_t measure, int64_t batch_tokens, const char *dir,
                 engine_work_t *work, char text[2][HASH_TEXT]) {
@@ -118,6 +118,7 @@ static void test_verdicts(const model_t *model, const probe_set_t *set, const ch
     file_map_t map;
     static record_t all[2 * PROBES];
     plant(model, set);
+    step = 2; // changes a few verdicts
     snprintf(path, sizeof path, "%s/records.biased.bin", dir);
     run(model, set, MEASURE_ALL, 1000, dir, NULL, hash[0]);
     must(file_map(path, &map));
@@ -128,11 +129,13 @@ static void test_verdicts(const model_t *model, const probe_set_t *set, const ch
     if (par_rank() == 0) printf("verdicts %s, %s\n", hash[0][0], hash[0][1]);
     if (par_rank() == 0)
         printf("%d tokens fed, %d positions, %d reads\n", (int)work.tokens, (int)work.positions, (int)work.reads);
+    verdict("arms differ in their verdicts", strcmp(hash[0][0], hash[0][1]) != 0);
     verdict("verdicts alone are those of the pass that measures all", is_same_verdict(path, all));
     par_barrier();
     run(model, set, MEASURE_VERDICT, 50, dir, &other, hash[1]);
     verdict("and no batch leaves a trace in them", memcmp(hash[0], hash[1], sizeof hash[0]) == 0);
     verdict("nor in the work", memcmp(&work, &other, sizeof work) == 0);
+    step = 1;
 }
 
 /* One embedding is NaN; a probe near the end holds it. */
