@@ -274,6 +274,13 @@ class Comparison:
     def add(self, r, m, suffix):
         first, matched, logp, rank, margin, margins = m
         self.n += 1
+        if r["matched"] == "":  # measure = verdict
+            if (int(r["first_mismatch"]), int(r["exact"])) != (first, first == suffix):
+                if (margins.abs() < self.blur).any():
+                    self.excused += 1
+                else:
+                    self.wrong.append((r["model"], r["arm"], r["context"], r["probe_id"]))
+            return
         near = int((margins.abs() < self.blur).sum())
         verdict = (int(r["first_mismatch"]), int(r["matched"]), int(r["exact"])) == (first, matched, first == suffix)
         if not verdict and near and abs(int(r["matched"]) - matched) <= near:

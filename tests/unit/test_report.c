@@ -164,17 +164,23 @@ static void test_tables(void **state) {
     zin_close(in);
 }
 
-/* Changes one record of the file of small, bare. */
-static void change_record(void (*change)(record_t *record)) {
-    write_records(0, 0);
+/* Writes the file of a cell with each record changed and then one; NULL: no change. */
+static void change_records(int cell, void (*each)(record_t *record), void (*one)(record_t *record)) {
+    write_records(cell / ARMS, cell % ARMS);
     file_map_t map;
-    check_ok(file_map(records_paths[0], &map));
+    check_ok(file_map(records_paths[cell], &map));
     record_t *record = mem_new(RECORDS, sizeof *record, "records");
     memcpy(record, map.data, map.size);
     file_unmap(&map);
-    change(&record[17]);
-    check_ok(file_write(records_paths[0], record, RECORDS * sizeof *record));
+    for (int i = 0; each && i < RECORDS; i++) each(&record[i]);
+    if (one) one(&record[17]);
+    check_ok(file_write(records_paths[cell], record, RECORDS * sizeof *record));
     mem_free(record);
+}
+
+/* Changes one record of the file of small, bare. */
+static void change_record(void (*change)(record_t *record)) {
+    change_records(0, NULL, change);
 }
 
 /* A record that is made wrong is refused; the message must name the file and say why. */
@@ -264,6 +270,71 @@ static void keep(const char *name) {
 
 static int has_gnuplot(void) {
     return system("gnuplot --version >/dev/null 2>&1") == 0;
+}
+
+static void mark(record_t *r) {
+    r->verdict_only = 1;
+}
+static void unmark(record_t *r) {
+    r->verdict_only = 0;
+}
+static void mark_wrongly(record_t *r) {
+    r->verdict_only = 2;
+}
+static void strip(record_t *r) {
+    *r = (record_t){.probe_id = r->probe_id,
+                    .context = r->context,
+                    .exact = r->exact,
+                    .first_mismatch = r->first_mismatch,
+                    .verdict_only = 1};
+}
+static void add_logp(record_t *r) {
+    r->logp_suffix = -1;
+}
+static void add_margin(record_t *r) {
+    r->margin_min = -0.5f;
+}
+static void add_matched(record_t *r) {
+    r->matched = 1;
+}
+
+static void refuse_verdict(void (*spoil)(record_t *record), const char *message) {
+    change_records(0, strip, spoil);
+    assert_int_equal(report_tables(&report), -1);
+    assert_message("0-0.bin: record 17 ");
+    assert_message(message);
+}
+
+/* Verdicts alone make the same rates and fits; what was not measured is empty; and neither kind passes for the other.
+ */
+static void test_verdicts(void **state) {
+    (void)state;
+    damage(mark, "holds a verdict alone");
+    for (int i = 0; i < MODELS * ARMS; i++) change_records(i, strip, NULL);
+    report.measure = MEASURE_VERDICT;
+    check_ok(report_tables(&report));
+    assert_same_file(scratch("results/rates.csv"), source_path("tests/golden/report/rates.csv"));
+    assert_same_file(scratch("results/fits.csv"), source_path("tests/golden/report/fits.csv"));
+    csv_t records;
+    check_ok(csv_read(scratch("results/records.csv.zst"), &records));
+    assert_int_equal(records.rows, MODELS * ARMS * RECORDS);
+    for (int64_t row = 0; row < records.rows; row++)
+        for (int32_t c = 0; c < records.columns; c++)
+            assert_int_equal(*csv_at(&records, row, c) == 0, c >= 6); // from "matched" on
+    csv_free(&records);
+    if (has_gnuplot()) {
+        check_ok(report_figures(&report));
+        check_ok(report_page(&report));
+    }
+    refuse_verdict(unmark, "holds more than a verdict");
+    refuse_verdict(mark_wrongly, "holds more than a verdict");
+    refuse_verdict(spoil_hit, "contradicts its first mismatch");
+    refuse_verdict(add_matched, "holds measures beside a verdict alone");
+    refuse_verdict(add_logp, "holds measures beside a verdict alone");
+    refuse_verdict(add_margin, "holds measures beside a verdict alone");
+    report.measure = MEASURE_ALL;
+    for (int i = 0; i < MODELS * ARMS; i++) write_records(i / ARMS, i % ARMS);
+    check_ok(report_tables(&report));
 }
 
 static void test_figures(void **state) {
@@ -528,7 +599,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_gnuplot_fails),    cmocka_unit_test(test_page),
         cmocka_unit_test(test_summary),          cmocka_unit_test(test_axis),
         cmocka_unit_test(test_small_study),      cmocka_unit_test(test_fit_without_scatter),
-        cmocka_unit_test(test_without_controls),
+        cmocka_unit_test(test_without_controls), cmocka_unit_test(test_verdicts),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, make_study, scratch_remove);
