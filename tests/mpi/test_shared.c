@@ -43,12 +43,24 @@ static void check_nodes(const char *name, const char *dir, int ranks) {
     verdict(name, ok);
 }
 
-static void check_no_room(const char *dir) {
+static int times(const char *text, const char *part) {
+    int n = 0;
+    while ((text = strstr(text, part))) n++, text++;
+    return n;
+}
+
+/* The message names each folder once, with what is free there. */
+static void check_no_room(const char *name, const char *const *place, int32_t n) {
     par_shared_t *shared = NULL;
-    const char *const place[] = {dir};
-    int rc = par_shared_create_in((size_t)1 << 60, place, 1, 0, &shared);
-    const char *wanted = par_size() > 1 ? "no room for" : "no memory for";
-    verdict("no room: every rank says so", rc == -1 && shared == NULL && strstr(err_text(), wanted) && is_empty(dir));
+    int rc = par_shared_create_in((size_t)1 << 60, place, n, 0, &shared);
+    int ok = rc == -1 && shared == NULL && is_empty(place[0]);
+    ok &= strstr(err_text(), par_size() > 1 ? "no room for" : "no memory for") != NULL;
+    for (int32_t i = 0; i < n && par_size() > 1; i++) {
+        char text[SHARED_FOLDER + 10];
+        snprintf(text, sizeof text, "%s has ", place[i]);
+        ok &= times(err_text(), place[i]) == 1 && times(err_text(), text) == 1;
+    }
+    verdict(name, ok && times(err_text(), " free") == (par_size() > 1 ? n + 1 : 0)); // "free some"
 }
 
 enum { DESCRIPTORS = 256 }; // more than MPI has open
@@ -89,7 +101,9 @@ int main(int argc, char **argv) {
     check_nodes("one node", dir, 0);
     check_nodes("nodes of 1", dir, 1);
     check_nodes("nodes of 2", dir, 2);
-    check_no_room(dir);
+    const char *const place[] = {dir, "/dev/shm"};
+    check_no_room("no room: every rank says so", place, 1);
+    check_no_room("no room in either of two folders", place, 2);
     check_blind_rank(dir);
     check_seal();
     shared_folder_remove(dir);

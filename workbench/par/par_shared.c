@@ -3,6 +3,7 @@
  * block is used, and where /dev/shm has too little the block is a file in another folder. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "par/par.h"
 #include "par/par_private.h"
 #include <errno.h>
@@ -24,16 +25,16 @@ struct par_shared {
     int is_own; // of this process alone, which shares with nobody and asks nobody
 };
 
-/* Whether the file system of a folder says that it has room. */
-static int has_room(const char *folder, size_t bytes) {
+/* What a folder's file system says it has free; 0 when it cannot be asked. */
+static double free_bytes(const char *folder) {
     struct statvfs fs;
-    return statvfs(folder, &fs) == 0 && (double)fs.f_bavail * (double)fs.f_frsize > (double)bytes;
+    return statvfs(folder, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize : 0;
 }
 
 /* A new file in the folder; *path is empty when there cannot be one. Returns its descriptor. */
 static int create_file(const char *folder, size_t bytes, char path[PATH_BYTES]) {
     int length = snprintf(path, PATH_BYTES, "%s/memprobe-XXXXXX", folder);
-    int fd = length < PATH_BYTES && has_room(folder, bytes) ? mkostemp(path, O_CLOEXEC) : -1;
+    int fd = length < PATH_BYTES && free_bytes(folder) > (double)bytes ? mkostemp(path, O_CLOEXEC) : -1;
     if (fd < 0) path[0] = '\0';
     return fd;
 }
@@ -58,6 +59,21 @@ static int open_in(const par_node_t *node, const char *folder, size_t bytes) {
     return -1;
 }
 
+/* Why no folder would do: what each has free, which may be enough for the one rank that asks and of no use to the
+ * others. All ranks of the node say what its first one sees. */
+static int no_room(const par_shared_t *s, const char *const *place, int32_t n) {
+    char free_text[NUM_TEXT], bytes[NUM_TEXT], why[2 * PATH_BYTES] = "";
+    for (int32_t i = 0; i < n; i++) {
+        size_t used = strlen(why);
+        snprintf(why + used, sizeof why - used, "%s%s has %s free", i > 0 ? ", " : "", place[i],
+                 num_print_bytes(free_text, free_bytes(place[i])));
+    }
+    par_node_broadcast(&s->node, why, sizeof why);
+    return err_set("the ranks of a node have no room for %s that they share: %s; free some, or set [run] cache to a "
+                   "folder with room in which all of them can open files",
+                   num_print_bytes(bytes, (double)s->bytes), why);
+}
+
 /* A node of one rank shares with nobody. */
 static int map_alone(par_shared_t *s) {
     s->block = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -72,10 +88,7 @@ static int map_shared(par_shared_t *s, const char *const *place, int32_t n) {
         fd = open_in(&s->node, place[i], s->bytes);
         snprintf(s->place, sizeof s->place, "%s", place[i]);
     }
-    if (fd < 0)
-        return err_set("no room for %zu bytes that the ranks of this node share, neither in %s nor in %s, where all of "
-                       "them can open files: free some, or set [run] cache to a folder with room",
-                       s->bytes, place[0], place[n - 1]);
+    if (fd < 0) return no_room(s, place, n);
     s->block = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     int error = errno;
     close(fd);
