@@ -90,7 +90,8 @@ static int lock_cache(const char *cache) {
     snprintf(path, sizeof path, "%s/lock", cache);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return err_set("%s: %s; choose another [run] cache", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0; // file systems without locks: go on
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return par_shared_sweep(cache);
+    if (errno != EWOULDBLOCK) return 0; // file systems without locks: go on
     close(fd);
     return err_set("%s: another memprobe is at work in this cache; wait for it, or choose another [run] cache", path);
 }

@@ -199,7 +199,7 @@ static void say_loaded(const char *name, const model_t *model, double seconds) {
     const model_held_t held = model_held(model);
     char bytes[NUM_TEXT];
     log_info(
-        "model %s: %.3g million parameters held as %s, %s in %s for %d rank%s of a node; read and packed in %.2f s",
+        "model %s: %.3g million parameters held as %s, %s in %s for %d rank%s of a node; read and packed in %.3g s",
         name, 1e-6 * (double)spec_parameters(model_spec(model), 1), held.types,
         num_print_bytes(bytes, (double)held.bytes), held.place, held.ranks, held.ranks == 1 ? "" : "s", seconds);
 }

@@ -89,6 +89,9 @@ void *par_shared_block(const par_shared_t *shared);       // local, aligned to a
 const char *par_shared_place(const par_shared_t *shared); // local: "/dev/shm", `spill`, "memory"
 size_t par_shared_bytes(const par_shared_t *shared);      // local
 int par_shared_ranks(const par_shared_t *shared);         // local: of this node
+/* Local: removes from the folder `spill`, where nobody else is at work, what a rank left that was killed between making
+ * its file and taking away its name: a file without contents. */
+int par_shared_sweep(const char *spill);
 /* Local: this rank's share of n items among the ranks of its node, as par_share. */
 void par_shared_share(const par_shared_t *shared, int64_t n, int64_t *first, int64_t *last);
 int par_shared_seal(par_shared_t *shared, int rc); // collective: works as par_agree does

@@ -2,6 +2,7 @@
  * there is room, and a page that a full /dev/shm cannot give ends a rank by SIGBUS. So all room is taken before the
  * block is used, and where /dev/shm has too little the block is a file in another folder. */
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "par/par.h"
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 enum { PATH_BYTES = 1024 };
+static const char ENDING[] = ".shared"; // of the names of files
 
 struct par_shared {
     par_node_t node;
@@ -33,8 +35,8 @@ static double free_bytes(const char *folder) {
 
 /* A new file in the folder; *path is empty when there cannot be one. Returns its descriptor. */
 static int create_file(const char *folder, size_t bytes, char path[PATH_BYTES]) {
-    int length = snprintf(path, PATH_BYTES, "%s/memprobe-XXXXXX", folder);
-    int fd = length < PATH_BYTES && free_bytes(folder) > (double)bytes ? mkostemp(path, O_CLOEXEC) : -1;
+    int length = snprintf(path, PATH_BYTES, "%s/memprobe-XXXXXX%s", folder, ENDING), fd = -1;
+    if (length < PATH_BYTES && free_bytes(folder) > (double)bytes) fd = mkostemps(path, (int)strlen(ENDING), O_CLOEXEC);
     if (fd < 0) path[0] = '\0';
     return fd;
 }
@@ -129,6 +131,10 @@ int par_shared_create_own(size_t bytes, par_shared_t **out) {
 int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared) {
     const char *const place[] = {"/dev/shm", spill};
     return par_shared_create_in(bytes, place, spill ? 2 : 1, 0, shared);
+}
+
+int par_shared_sweep(const char *spill) {
+    return dir_remove_files(spill, ENDING);
 }
 
 void *par_shared_block(const par_shared_t *s) {
