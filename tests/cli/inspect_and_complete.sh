@@ -78,9 +78,47 @@ done
 ranks 1 complete --model "$model" --tokens 3 --top 2 "bago di"; expect 0
 [ "$(grep -c ' | ' "$OUT")" -ge 1 ] || die "no table of tokens"
 ranks 1 complete --model "$model" --tokens 100 "bago di"; expect 1 "exceed the model's context of 64"; one_error
+cp "$ERR" "$DIR/exceeds"
 [ ! -s "$OUT" ] || die "a failed completion writes to stdout"
-ranks 1 complete --model "$DIR/absent" x; expect 1 "absent"; one_error
+ranks 1 complete --model "$DIR/absent" x; expect 1 "absent: there is no such folder"; one_error
+ranks 1 complete --model "$model/config.json" x; expect 1 "config.json: is no folder"; one_error
 ranks 1 complete x; expect 2 "--model"
+ranks 1 complete --model "$model" ""; expect 2 "the text is empty"
+if has_mpi; then ranks 2 complete --model "$model" x; expect 2 "complete runs on one rank"; fi
+
+# Without --tokens as many as the context has room for.
+fits=$(sed -n 's/.*give --tokens \([0-9]*\) or fewer.*/\1/p' <"$DIR/exceeds")
+[ "$fits" = 61 ] || die "how many tokens fit? $fits"
+long=$(yes badigokume | head -n 8 | tr '\n' ' ')
+ranks 1 complete --model "$model" --tokens 63 "$long"; expect 1 "give --tokens"
+fits=$(sed -n 's/.*give --tokens \([0-9]*\) or fewer.*/\1/p' "$ERR")
+[ "$fits" -lt 32 ] || die "the text is too short for the test: $fits"
+ranks 1 complete --model "$model" --top 1 "$long"; expect 0
+[ "$(wc -l <"$OUT")" = "$fits" ] || die "not $fits tokens"
+ranks 1 complete --model "$model" --top 1 "bago di"; expect 0
+[ "$(wc -l <"$OUT")" = 32 ] || die "not 32 tokens"
+ranks 1 complete --model "$model" "$long$long$long"; expect 1 "nothing can follow; give a shorter text"; one_error
+
+# A tokenizer elsewhere; bytes that are no text are continued as they are.
+mkdir "$DIR/without"
+cp "$model/config.json" "$model/model.safetensors" "$DIR/without"
+ranks 1 complete --model "$DIR/without" x; expect 1 "holds no tokenizer.json; give --tokenizer FILE"; one_error
+ranks 1 complete --model "$DIR/without" --tokenizer "$model/tokenizer.json" --tokens 12 "bago di"; expect 0
+cmp -s "$OUT" "$DIR/first" || die "another text with --tokenizer"
+bad=$(printf 'ab\377\376 cd')
+ranks 1 complete --model "$model" --tokens 2 "$bad"; expect 0
+[ "$(head -c 7 "$OUT")" = "$bad" ] || die "the text is not repeated byte by byte"
+
+# Someone at a terminal is told how long the model took; a script is not. What cannot be written is said, and ends it.
+[ ! -s "$ERR" ] || die "a script is told more than it asked for"
+script -qec "$MEMPROBE complete --model $model --tokens 2 x" /dev/null >"$OUT" </dev/null
+grep -qE "million parameters held as F32, 60.4 kB; read and packed in [0-9.e-]+ s" "$OUT" || die "nothing said at a terminal"
+for verb in "complete --model $model x" "inspect $model" version; do
+    "$MEMPROBE" $verb >/dev/full 2>"$ERR"; STATUS=$?
+    expect 1 "standard output cannot be written: No space left on device"; one_error
+done
+(trap '' PIPE; timeout 60 "$MEMPROBE" complete --model "$model" --samples 10000 --temperature 1 x 2>"$ERR"; echo $? >"$DIR/status") | head -n 1 >"$OUT"
+STATUS=$(cat "$DIR/status"); expect 1 "standard output cannot be written: Broken pipe"; one_error
 ranks 1 complete --model "$model" --top 21 x; expect 2 "--top is 21"
 ranks 1 complete --model "$model"; expect 2 "one text"
 
@@ -98,6 +136,10 @@ for greedy in "--top-k 1" "--temperature 0" "--beam 1" "--top-p 1e-9"; do
     drawn $greedy; expect 0
     cmp -s "$OUT" "$DIR/first" || die "$greedy is not greedy"
 done
+drawn --seed 8; expect 0
+cp "$OUT" "$DIR/all"
+drawn --seed 8 --top-k 0 --top-p 1 --temperature 1; expect 0
+cmp -s "$OUT" "$DIR/all" || die "top-k 0 and top-p 1 leave something out"
 drawn --samples 3 --seed 1; expect 0
 [ "$(grep -c '^--- [123]$' "$OUT")" = 3 ] || die "not three samples"
 drawn --beam 4 --samples 4; expect 0
@@ -110,7 +152,7 @@ drawn --top 3; expect 0; grep -qE '^   1  "[^%]*" [0-9.e-]+%  \|  ' "$OUT" || di
 drawn --top 1 --temperature 50; expect 0; grep -qE '\*".*" [0-9.e-]+%' "$OUT" || die "the token drawn is not marked"
 drawn --temperature -1; expect 2 "--temperature is -1, must be 0 to 1e6"
 drawn --temperature 0 --top-k 3; expect 2 "--temperature 0 takes the likeliest token"
-drawn --top-k 0; expect 2 "--top-k is 0"
+drawn --top-k -1; expect 2 "--top-k is -1"
 drawn --top-p 0; expect 2 "--top-p is 0, must be above 0 and at most 1"
 drawn --seed -1; expect 2 "--seed is -1"
 drawn --beam 65; expect 2 "--beam is 65, must be 1 to 64"

@@ -1,25 +1,30 @@
 /* `memprobe complete`: continues a text with a model: greedily, by chance, or with a beam search. Each token is printed
  * as it comes; with --top a line a token instead, with the likeliest ones and their probabilities. */
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cmd/verbs.h"
 #include "model/beam.h"
 #include "model/draw.h"
 #include "model/model.h"
+#include "par/par.h"
 #include "tensor/math.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-enum { TOP_LIMIT = 20, TOKENS_INITIAL = 32, BEAM_LIMIT = 64, SAMPLES_LIMIT = 10000 };
+enum { TOP_LIMIT = 20, TOKENS_INITIAL = 32, BEAM_LIMIT = 64, SAMPLES_LIMIT = 10000, PROMPT_ROWS = 512 };
 
 typedef struct {
-    const char *model, *kernels, *text;
-    int64_t tokens, top, beam, samples;
+    const char *model, *tokenizer, *kernels, *text;
+    int64_t tokens, top, beam, samples; // tokens 0: as the context leaves room
     draw_spec_t draw;
     precision_t precision;
     int by_chance, help; // by_chance: drawn, not the likeliest
@@ -29,11 +34,13 @@ static void print_usage(FILE *out) {
     fprintf(
         out,
         "usage: memprobe complete --model DIR [options] \"text\"\n"
-        "Continues the text; - reads it from standard input, every byte. DIR is a checkpoint folder that also holds\n"
-        "its tokenizer.json. Without one of the options below the likeliest token is taken each time.\n"
-        "  --tokens N       at most N tokens, fewer when the model ends the text (default %d)\n"
+        "Continues the text; - reads it from standard input, every byte. DIR is a checkpoint folder. Without one of\n"
+        "the options below the likeliest token is taken each time.\n"
+        "  --tokenizer FILE tokenizer.json of the model (default: the one in DIR)\n"
+        "  --tokens N       at most N tokens, fewer when the model ends the text (default %d, or what its context\n"
+        "                   leaves room for)\n"
         "  --temperature T  draw tokens with weights exp(logit / T) (default 1 with an option of drawing; 0: greedy)\n"
-        "  --top-k K        draw from the K likeliest only\n"
+        "  --top-k K        draw from the K likeliest only (0: from all)\n"
         "  --top-p P        draw from the fewest likeliest whose probabilities sum to P or more\n"
         "  --seed S         another seed, other draws (default 0); equal seeds give equal texts\n"
         "  --samples N      N continuations (default 1; at most %d), or the N best of a beam search\n"
@@ -60,7 +67,7 @@ static int parse_drawing(int c, const char *text, options_t *options) {
         if (draw->temperature < 0 || draw->temperature > 1e6)
             return err_set("--temperature is %s, must be 0 to 1e6", text);
     }
-    if (c == 'K') TRY(parse_number("top-k", text, 1, INT32_MAX, &draw->top_k));
+    if (c == 'K') TRY(parse_number("top-k", text, 0, INT32_MAX, &draw->top_k));
     if (c == 'P') {
         TRY(num_parse_f64(text, &draw->top_p));
         if (!(draw->top_p > 0) || draw->top_p > 1) return err_set("--top-p is %s, must be above 0 and at most 1", text);
@@ -76,6 +83,8 @@ static int parse_drawing(int c, const char *text, options_t *options) {
 /* What goes together, and what of it is done. */
 static int check_options(options_t *o) {
     if (o->model == NULL) return err_set("which model? Give --model DIR");
+    if (par_launched() > 1)
+        return err_set("complete runs on one rank: %d would all write the same; leave out mpirun", par_launched());
     if (o->draw.temperature == 0) {
         if (o->draw.top_k > 0 || o->draw.top_p < 1 || o->draw.seed > 0)
             return err_set(
@@ -97,26 +106,22 @@ static int check_options(options_t *o) {
 }
 
 static int parse_options(int argc, char **argv, options_t *options) {
-    static const struct option LONG[] = {{"model", required_argument, 0, 'm'},
-                                         {"tokens", required_argument, 0, 'n'},
-                                         {"top", required_argument, 0, 't'},
-                                         {"kernels", required_argument, 0, 'k'},
-                                         {"help", no_argument, 0, 'h'},
-                                         {"temperature", required_argument, 0, 'T'},
-                                         {"top-k", required_argument, 0, 'K'},
-                                         {"top-p", required_argument, 0, 'P'},
-                                         {"seed", required_argument, 0, 's'},
-                                         {"beam", required_argument, 0, 'b'},
-                                         {"samples", required_argument, 0, 'S'},
-                                         {"precision", required_argument, 0, 'p'},
-                                         {0, 0, 0, 0}};
-    *options = (options_t){.kernels = "auto", .tokens = TOKENS_INITIAL, .samples = 1, .draw = {1, 0, 1, 0}};
+    static const struct option LONG[] = {
+        {"model", required_argument, 0, 'm'},       {"tokenizer", required_argument, 0, 'z'},
+        {"tokens", required_argument, 0, 'n'},      {"top", required_argument, 0, 't'},
+        {"kernels", required_argument, 0, 'k'},     {"help", no_argument, 0, 'h'},
+        {"temperature", required_argument, 0, 'T'}, {"top-k", required_argument, 0, 'K'},
+        {"top-p", required_argument, 0, 'P'},       {"seed", required_argument, 0, 's'},
+        {"beam", required_argument, 0, 'b'},        {"samples", required_argument, 0, 'S'},
+        {"precision", required_argument, 0, 'p'},   {0, 0, 0, 0}};
+    *options = (options_t){.kernels = "auto", .samples = 1, .draw = {1, 0, 1, 0}};
     opterr = 0;
     optind = 1;
     for (int c; (c = getopt_long(argc, argv, ":h", LONG, NULL)) != -1;) {
         if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
         if (c == '?') return err_set("unknown option %s", argv[optind - 1]);
         if (c == 'm') options->model = optarg;
+        if (c == 'z') options->tokenizer = optarg;
         if (c == 'k') options->kernels = optarg;
         if (c == 'h') options->help = 1;
         if (c == 'n') TRY(parse_number("tokens", optarg, 1, 1 << 24, &options->tokens));
@@ -128,8 +133,8 @@ static int parse_options(int argc, char **argv, options_t *options) {
     }
     if (options->help) return 0;
     TRY(check_options(options));
-    if (optind + 1 != argc || argv[optind][0] == '\0')
-        return err_set("give one text to continue, in quotes, or - to read it from standard input");
+    if (optind + 1 != argc) return err_set("give one text to continue, in quotes, or - to read it from standard input");
+    if (argv[optind][0] == '\0') return err_set("the text is empty: give one to continue, one word is enough");
     options->text = argv[optind];
     return 0;
 }
@@ -209,7 +214,8 @@ typedef struct {
     const tokenizer_t *tokenizer;
     const model_spec_t *spec;
     session_t *session;
-    draw_t *draw; // NULL: greedy
+    int64_t tokens; // to come
+    draw_t *draw;   // NULL: greedy
     uint32_t sample, step;
 
     /* Of the last row of logits. */
@@ -257,7 +263,7 @@ static int generate(text_t *t, int32_t last, stream_t *stream) {
     const int32_t sequence = 1;
     const int64_t one = 1, row = 0;
     session_copy(t->session, 0, 1);
-    for (t->step = 0; t->step < t->options->tokens; t->step++) {
+    for (t->step = 0; t->step < t->tokens; t->step++) {
         head_stat_t stat;
         const attachment_t *reader = t->options->top > 0 || t->draw != NULL ? &attach : NULL;
         TRY(session_forward(t->session, 1, &sequence, &one, &last, NULL));
@@ -266,7 +272,17 @@ static int generate(text_t *t, int32_t last, stream_t *stream) {
         if (t->options->top > 0) print_line(t, stat.lse);
         if (last == t->spec->end_token) break;
         if (t->options->top == 0) stream_token(stream, t->tokenizer, last);
-        fflush(stdout);
+        TRY(verb_flush());
+    }
+    return 0;
+}
+
+/* The prompt but its last token, in pieces: what it takes to keep them all at once grows with the prompt. */
+static int feed(session_t *session, int64_t n, const int32_t *ids) {
+    const int32_t sequence = 0;
+    for (int64_t at = 0; at < n; at += PROMPT_ROWS) {
+        const int64_t rows = n - at < PROMPT_ROWS ? n - at : PROMPT_ROWS;
+        TRY(session_forward(session, 1, &sequence, &rows, ids + at, NULL));
     }
     return 0;
 }
@@ -274,11 +290,9 @@ static int generate(text_t *t, int32_t last, stream_t *stream) {
 /* One or several continuations of the prompt ids (n), whose text is `text`. */
 static int sample(const model_t *model, text_t *t, const char *text, size_t bytes, int64_t n, const int32_t *ids) {
     const options_t *o = t->options;
-    const int32_t first = 0;
-    const int64_t fed = n - 1;
-    TRY(session_create(model, 2, n + o->tokens, n, &t->session));
+    TRY(session_create(model, 2, n + t->tokens, n < PROMPT_ROWS ? n : PROMPT_ROWS, &t->session));
     if (o->by_chance) TRY(draw_create(&o->draw, t->spec->vocab, &t->draw));
-    if (fed > 0) TRY(session_forward(t->session, 1, &first, &fed, ids, NULL));
+    TRY(feed(t->session, n - 1, ids));
     for (t->sample = 0; t->sample < o->samples; t->sample++) {
         stream_t stream = {.held = 0};
         if (o->samples > 1) printf("--- %lld\n", (long long)t->sample + 1);
@@ -294,7 +308,7 @@ static int search(const model_t *model, text_t *t, const char *text, size_t byte
     const options_t *o = t->options;
     const beam_text_t *found;
     beam_t *beam;
-    TRY(beam_create(model, (int32_t)o->beam, n, o->tokens, t->spec->end_token, &beam));
+    TRY(beam_create(model, (int32_t)o->beam, n, t->tokens, t->spec->end_token, &beam));
     int32_t texts = beam_search(beam, n, ids, &found);
     for (int64_t i = 0; i < texts && i < o->samples; i++) {
         stream_t stream = {.held = 0};
@@ -310,6 +324,22 @@ static int search(const model_t *model, text_t *t, const char *text, size_t byte
     return texts < 0 ? -1 : 0;
 }
 
+/* How many tokens are to follow the n of the text. */
+static int count_tokens(const options_t *o, int64_t context, int64_t n, int64_t *tokens) {
+    const int64_t room = context - n;
+    if (n == 0) return err_set("the text has no tokens; there is nothing to continue");
+    if (room < 1)
+        return err_set(
+            "the text has %lld tokens and the model a context of %lld: nothing can follow; give a shorter text",
+            (long long)n, (long long)context);
+    if (o->tokens > room)
+        return err_set("%lld tokens of text and %lld to come exceed the model's context of %lld; give --tokens %lld or "
+                       "fewer",
+                       (long long)n, (long long)o->tokens, (long long)context, (long long)room);
+    *tokens = o->tokens > 0 ? o->tokens : room < TOKENS_INITIAL ? room : TOKENS_INITIAL;
+    return 0;
+}
+
 static int complete_with(const model_t *model, tokenizer_t *tokenizer, const options_t *options, const char *text,
                          size_t bytes) {
     const model_spec_t *spec = model_spec(model);
@@ -320,10 +350,7 @@ static int complete_with(const model_t *model, tokenizer_t *tokenizer, const opt
         return err_set("the tokenizer has %d entries, the model's vocabulary %lld; they do not belong together",
                        tokenizer_vocab(tokenizer), (long long)spec->vocab);
     int rc = tokenizer_encode(tokenizer, text, bytes, &ids, &n, &capacity);
-    if (rc == 0 && n == 0) rc = err_set("the text has no tokens; there is nothing to continue");
-    if (rc == 0 && n + options->tokens > spec->context)
-        rc = err_set("%lld tokens of text and %lld to come exceed the model's context of %lld; give a smaller --tokens",
-                     (long long)n, (long long)options->tokens, (long long)spec->context);
+    if (rc == 0) rc = count_tokens(options, spec->context, n, &t.tokens);
     if (rc == 0) rc = (options->beam > 1 ? search : sample)(model, &t, text, bytes, n, ids);
     session_free(t.session);
     draw_free(t.draw);
@@ -342,18 +369,54 @@ static int read_stdin(char **text, size_t *bytes) {
     return 0;
 }
 
+static int load_tokenizer(const options_t *options, tokenizer_t **tokenizer) {
+    if (options->tokenizer) return tokenizer_load(options->tokenizer, tokenizer);
+    char *path = mem_printf("%s/tokenizer.json", options->model);
+    int rc = path != NULL ? 0 : -1;
+    if (rc == 0 && !file_exists(path))
+        rc = err_set("%s: holds no tokenizer.json; give --tokenizer FILE, or make it of other files of the model by "
+                     "transformers: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
+                     options->model);
+    if (rc == 0) rc = tokenizer_load(path, tokenizer);
+    mem_free(path);
+    return rc;
+}
+
+static int check_folder(const char *dir) {
+    struct stat info;
+    if (stat(dir, &info) != 0)
+        return err_set(
+            "%s: there is no such folder; a model is a Hugging Face folder on this machine, with config.json "
+            "and *.safetensors",
+            dir);
+    return S_ISDIR(info.st_mode) ? 0 : err_set("%s: is no folder; give the one that it is in", dir);
+}
+
+/* Someone who waits at a terminal is told what for. */
+static int open_model(const options_t *options, const tensor_ops_t *ops, const model_t **model) {
+    char bytes[NUM_TEXT];
+    double start = clock_wall();
+    TRY(model_open(options->precision, options->model, ops, model));
+    const model_held_t held = model_held(*model);
+    log_init(LOG_INFO, isatty(STDERR_FILENO), 0);
+    log_info("%s: %.3g million parameters held as %s, %s; read and packed in %.3g s", options->model,
+             1e-6 * (double)spec_parameters(model_spec(*model), 1), held.types,
+             num_print_bytes(bytes, (double)held.bytes), clock_wall() - start);
+    return 0;
+}
+
 static int complete(const options_t *options) {
     const tensor_ops_t *ops = tensor_kernels(options->kernels);
     const model_t *model = NULL;
     tokenizer_t *tokenizer = NULL;
-    char *path = mem_printf("%s/tokenizer.json", options->model), *input = NULL;
+    char *input = NULL;
     size_t bytes = strlen(options->text);
-    int rc = ops != NULL && path != NULL ? 0 : -1;
+    int rc = ops != NULL ? check_folder(options->model) : -1;
+    if (rc == 0) rc = load_tokenizer(options, &tokenizer);
     if (rc == 0 && strcmp(options->text, "-") == 0) rc = read_stdin(&input, &bytes);
-    if (rc == 0) rc = tokenizer_load(path, &tokenizer);
-    if (rc == 0) rc = model_open(options->precision, options->model, ops, &model);
+    if (rc == 0) rc = open_model(options, ops, &model);
     if (rc == 0) rc = complete_with(model, tokenizer, options, input ? input : options->text, bytes);
-    mem_free(path);
+    if (rc == 0) rc = verb_flush();
     mem_free(input);
     tokenizer_free(tokenizer);
     model_free(model);
@@ -376,5 +439,5 @@ int cmd_complete(int argc, char **argv) {
         fprintf(stderr, "memprobe: error: %s\n", err_text());
         return EXIT_FAILED;
     }
-    return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
+    return 0;
 }

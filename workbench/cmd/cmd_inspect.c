@@ -272,9 +272,9 @@ int cmd_inspect(int argc, char **argv) {
         print_usage(stderr);
         return EXIT_MISUSE;
     }
-    if ((documents ? list_documents(argv[2]) : inspect(argv[1])) != 0) {
-        fprintf(stderr, "memprobe: error: %s\n", err_text());
-        return EXIT_FAILED;
-    }
-    return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
+    int rc = documents ? list_documents(argv[2]) : inspect(argv[1]);
+    if (rc == 0) rc = verb_flush();
+    if (rc == 0) return 0;
+    fprintf(stderr, "memprobe: error: %s\n", err_text());
+    return EXIT_FAILED;
 }

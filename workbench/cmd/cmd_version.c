@@ -1,4 +1,5 @@
 /* `memprobe version`: what this build is and what it found on this machine. */
+#include "base/err.h"
 #include "cmd/verbs.h"
 #include "tensor/tensor.h"
 #include <stdio.h>
@@ -11,5 +12,7 @@ int cmd_version(int argc, char **argv) {
     printf("kernels   %s (auto: %s)\n", tensor_available(), tensor_kernels("auto")->name);
     printf("bf16      by %s\n", tensor_has_bf16(tensor_kernels("auto")) ? "this CPU's instruction" : "multiply-adds");
     printf("zstd      %s\n", ZSTD_versionString());
-    return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
+    if (verb_flush() == 0) return 0;
+    fprintf(stderr, "memprobe: error: %s\n", err_text());
+    return EXIT_FAILED;
 }

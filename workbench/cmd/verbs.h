@@ -5,6 +5,9 @@
 
 enum { EXIT_FAILED = 1, EXIT_MISUSE = 2, EXIT_INTERRUPTED = 75 };
 
+/* Brings what was printed to standard output; an error when it did not get there (a full disk, a closed pipe). */
+int verb_flush(void);
+
 /* Verbs of a study: cmd_study runs the stages up to the one that argv[0] names. Collective. */
 int cmd_study(int argc, char **argv);
 
