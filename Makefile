@@ -17,7 +17,9 @@ SOURCES := $(filter-out $(if $(serial),%/par_mpi.c,%/par_serial.c),$(wildcard wo
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY := $(BUILD)/libmemprobe.a
 PROGRAM := $(BUILD)/memprobe
-UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+MACHINE := $(shell uname -m)
+FOREIGN := $(if $(filter x86_64,$(MACHINE)),,avx2 avx512) $(if $(filter aarch64,$(MACHINE)),,neon) # vector types of others
+UNITS   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(filter-out $(FOREIGN:%=tests/unit/test_vec_%.c),$(wildcard tests/unit/test_*.c)))
 MPIS    := $(patsubst tests/mpi/%.c,$(BUILD)/mpi/%,$(wildcard tests/mpi/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 PEERS   := $(patsubst tests/peers/%.c,$(BUILD)/peers/%,$(wildcard tests/peers/*.c))
@@ -37,9 +39,9 @@ LDLIBS    = -lopenblas -lgsl -lzstd -lz -linih -ljansson -lutf8proc -lxxhash $(M
 LDFLAGS   = $(SANITISE)
 
 # The kernels: the same sources' arithmetic, other instructions; chosen at run time.
-ifeq ($(shell uname -m),x86_64)
-$(BUILD)/workbench/tensor/%_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
-$(BUILD)/workbench/tensor/%_avx512.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
+ifeq ($(MACHINE),x86_64)
+$(BUILD)/workbench/tensor/%_avx2.o $(BUILD)/tests/unit/%_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
+$(BUILD)/workbench/tensor/%_avx512.o $(BUILD)/tests/unit/%_avx512.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma
 $(BUILD)/workbench/tensor/%_avx512bf16.o: CFLAGS += -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mfma
 ifdef fuzz # no fuzzer reaches the kernels, and clang takes many minutes to instrument them
 $(BUILD)/workbench/tensor/%_avx2.o $(BUILD)/workbench/tensor/%_avx512.o $(BUILD)/workbench/tensor/%_avx512bf16.o: SANITISE =

@@ -104,7 +104,10 @@ static void attention_grad_row(int64_t seen, int64_t keys, float r, float d, flo
     for (int64_t j = 0; j < seen; j += 16) {
         v16 pj = v16_mul(v16_load(p + j), by);
         v16 dj = v16_mul(factor, v16_mul(pj, v16_sub(v16_load(ds + j), minus)));
-        if (seen - j < 16) dj = v16_blend(attention_below(seen - j), dj, v16_zero());
+        if (seen - j < 16) { // p too: of a sum that is no number, 0 times r is none
+            v16m end = attention_below(seen - j);
+            pj = v16_blend(end, pj, v16_zero()), dj = v16_blend(end, dj, v16_zero());
+        }
         v16_store(p + j, pj);
         v16_store(ds + j, dj);
     }

@@ -53,9 +53,8 @@ static void head_join_largest(int64_t n, const float *x, int64_t first, float ma
  * equal ones. */
 static int32_t head_rank(int64_t n, const float *x, int64_t smaller, float logit_target) {
     v16 t = v16_set1(logit_target);
-    int64_t i = 0, below = 0, ahead = 0, border = smaller / 16 * 16;
-    for (; i < border; i += 16) below += __builtin_popcount(v16m_bits(v16_less(v16_load(x + i), t)));
-    ahead = border - below;
+    int64_t i = 0, ahead = 0, border = smaller / 16 * 16;
+    for (; i < border; i += 16) ahead += __builtin_popcount(v16m_bits(v16_at_least(v16_load(x + i), t)));
     for (; i < n; i += 16) {
         v16 xi = head_load(n, x, i);
         ahead += __builtin_popcount(v16m_bits(v16_greater(xi, t)));

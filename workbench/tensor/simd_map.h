@@ -111,15 +111,15 @@ static void simd_multiply(int64_t n, const float *x, float *y) {
 }
 
 /* In this order of the operands a NaN stays. */
-static inline v16 v16_clip(v16 limit, v16 x) {
-    return v16_max(v16_sub(v16_zero(), limit), v16_min(limit, x));
+static inline v16 v16_clip(v16 least, v16 most, v16 x) {
+    return v16_max(least, v16_min(most, x));
 }
 
 static void simd_clip(int64_t n, float limit, float *x) {
-    v16 most = v16_set1(limit);
+    v16 least = v16_set1(-limit), most = v16_set1(limit);
     int64_t i = 0;
-    for (; i + 16 <= n; i += 16) v16_store(x + i, v16_clip(most, v16_load(x + i)));
-    if (i < n) v16_store_part(x + i, v16_clip(most, v16_load_part(x + i, n - i)), n - i);
+    for (; i + 16 <= n; i += 16) v16_store(x + i, v16_clip(least, most, v16_load(x + i)));
+    if (i < n) v16_store_part(x + i, v16_clip(least, most, v16_load_part(x + i, n - i)), n - i);
 }
 
 static void simd_add(int64_t n, const float *x, float *y) {

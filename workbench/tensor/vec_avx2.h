@@ -109,6 +109,9 @@ static inline v16m v16_less(v16 a, v16 b) {
 static inline v16m v16_greater(v16 a, v16 b) {
     return (v16m){_mm256_cmp_ps(a.lo, b.lo, _CMP_GT_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_GT_OQ)};
 }
+static inline v16m v16_at_least(v16 a, v16 b) {
+    return (v16m){_mm256_cmp_ps(a.lo, b.lo, _CMP_GE_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_GE_OQ)};
+}
 static inline v16m v16_equal(v16 a, v16 b) {
     return (v16m){_mm256_cmp_ps(a.lo, b.lo, _CMP_EQ_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_EQ_OQ)};
 }

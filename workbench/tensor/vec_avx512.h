@@ -94,6 +94,9 @@ static inline v16m v16_less(v16 a, v16 b) {
 static inline v16m v16_greater(v16 a, v16 b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
 }
+static inline v16m v16_at_least(v16 a, v16 b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
+}
 static inline v16m v16_equal(v16 a, v16 b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
 }

@@ -123,6 +123,10 @@ static inline v16m v16_less(v16 a, v16 b) {
 static inline v16m v16_greater(v16 a, v16 b) {
     return v16_less(b, a);
 }
+static inline v16m v16_at_least(v16 a, v16 b) {
+    return (v16m){
+        {vcgeq_f32(a.q[0], b.q[0]), vcgeq_f32(a.q[1], b.q[1]), vcgeq_f32(a.q[2], b.q[2]), vcgeq_f32(a.q[3], b.q[3])}};
+}
 static inline v16m v16_equal(v16 a, v16 b) {
     return (v16m){
         {vceqq_f32(a.q[0], b.q[0]), vceqq_f32(a.q[1], b.q[1]), vceqq_f32(a.q[2], b.q[2]), vceqq_f32(a.q[3], b.q[3])}};
