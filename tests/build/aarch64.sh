@@ -1,32 +1,45 @@
-# The kernels of AArch64 under an emulator: the tests of tensor/ pass there with NEON, and NEON, the reference there and
-# every kernel set of this machine compute the same bits.
-CROSS=aarch64-linux-gnu-gcc
+# The kernels and the decoder of AArch64 under an emulator: the tests of tensor/ and of whole models pass there with
+# NEON, and NEON, the reference there, and every kernel set of this machine compute the same bits.
+export CROSS=aarch64-linux-gnu-gcc
 command -v $CROSS >/dev/null && command -v qemu-aarch64 >/dev/null || {
     echo "no $CROSS or qemu-aarch64 (packages gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user)"
     exit 77
 }
-set -e
-here=tests/build/aarch64 out=$TMP/aarch64
+set -e -o pipefail
+export here=tests/build/aarch64 out=$TMP/aarch64
+export flags="-std=c17 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wall -Wextra -Wpedantic -Wconversion
+    -Wshadow -Werror -D_GNU_SOURCE -Iworkbench"
 mkdir -p "$out"
-flags="-std=c17 -O2 -fno-math-errno -fno-trapping-math -ffp-contract=off -Wall -Wextra -Wpedantic -Wconversion -Wshadow
-    -Werror -D_GNU_SOURCE -Iworkbench"
-for f in workbench/tensor/*.c workbench/base/{clock,err,mem,rng}.c $here/no_openblas.c; do
-    [ "$f" = workbench/tensor/openblas.c ] || $CROSS $flags -c "$f" -o "$out/$(basename "$f" .c).o"
-done
-for t in gemm attention head norm math train_ops; do
-    $CROSS $flags -I$here -static tests/unit/test_$t.c "$out"/*.o -lm -o "$out/test_$t"
-    qemu-aarch64 "$out/test_$t" || { echo "test_$t fails on AArch64"; exit 1; }
-done
-$CROSS $flags -static $here/fingerprint.c "$out"/*.o -lm -o "$out/there"
-gcc $flags $here/fingerprint.c "$BUILD/libmemprobe.a" -lopenblas -lm -o "$out/here"
 
-want=$("$out/here" reference)
-echo "reference here: $want"
-for run in "here avx2" "here avx512" "there reference" "there neon"; do
-    read -r where kernels <<<"$run"
-    prefix=
-    if [ "$where" = there ]; then prefix=qemu-aarch64; fi
-    got=$($prefix "$out/$where" "$kernels") || { [ "$where" = here ] && continue || exit 1; }
-    echo "$kernels $where: $got"
-    [ "$got" = "$want" ] || { echo "other bits than the reference here"; exit 1; }
+# each COMMAND: runs it for every line of its input, {} standing for the line, on all cores.
+each() { xargs -P "$(nproc)" -I{} bash -c "$1"; }
+
+# What a forward pass takes: no foreign library.
+ls workbench/tensor/*.c workbench/model/{family,layout,model,session,session_head}.c \
+    workbench/par/par_{common,serial,shared}.c workbench/base/{clock,err,file,file_out,mem,rng}.c $here/no_openblas.c |
+    grep -v /openblas.c | each '$CROSS $flags -c {} -o "$out/$(basename {} .c).o"'
+aarch64-linux-gnu-ar rcs "$out/there.a" "$out"/*.o
+printf 'tests/unit/test_%s.c\n' model gemm attention math special head norm train_ops vec_neon |
+    cat - <(printf '%s\n' $here/fingerprint{,_model}.c) |
+    each '$CROSS $flags -I$here -Itests/unit -static {} "$out/there.a" -lm -o "$out/$(basename {} .c)"'
+for f in fingerprint fingerprint_model; do
+    gcc $flags -Itests/unit $here/$f.c workbench/par/par_serial.c "$BUILD/libmemprobe.a" -lcmocka -lopenblas -lm -o "$out/$f.here"
+done
+
+printf 'test_%s\n' model gemm attention math special head norm train_ops vec_neon |
+    each 'qemu-aarch64 "$out/{}" >"$out/{}.log" 2>&1 || { echo "{} fails on AArch64:"; cat "$out/{}.log"; exit 1; }'
+
+# There, "auto" is NEON: test_gemm has seen to that.
+for f in fingerprint fingerprint_model; do
+    want=$("$out/$f.here" reference)
+    echo "$f, reference here: $want"
+    for run in "here avx2" "here avx512" "there reference" "there auto"; do
+        read -r where kernels <<<"$run"
+        if [ "$where" = here ]; then
+            got=$("$out/$f.here" "$kernels") || continue # not of this CPU
+        else
+            got=$(qemu-aarch64 "$out/$f" "$kernels")
+        fi
+        [ "$got" = "$want" ] || { echo "$kernels $where: other bits: $got"; exit 1; }
+    done
 done

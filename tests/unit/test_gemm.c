@@ -431,7 +431,12 @@ static void test_self_check_tells(void **state) {
 
 static void test_names(void **state) {
     (void)state;
+    size_t fastest = strcspn(tensor_available(), ",");
     assert_non_null(tensor_kernels("auto"));
+    assert_true(strncmp(tensor_kernels("auto")->name, tensor_available(), fastest) == 0);
+#ifdef __aarch64__
+    assert_string_equal(tensor_kernels("auto")->name, "neon");
+#endif
     assert_string_equal(tensor_kernels("reference")->name, "reference");
     assert_string_equal(tensor_kernels("openblas")->name, "openblas");
     assert_null(tensor_kernels("sse9"));

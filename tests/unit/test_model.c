@@ -3,7 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "model_check.h"
+#include "model_stored.h"
 #include <math.h>
 #include <string.h>
 
@@ -14,6 +14,7 @@ typedef struct {
     const model_spec_t *spec;
     int32_t token[SEQUENCES][LENGTH];
     float *hidden; // (SEQUENCES, LENGTH, width)
+    float *logits; // (SEQUENCES, LENGTH, vocab)
     head_stat_t stat[SEQUENCES][LENGTH];
 } truth_t;
 
@@ -21,12 +22,37 @@ static int32_t target_of(const truth_t *truth, int32_t sequence, int64_t positio
     return position + 1 < LENGTH ? truth->token[sequence][position + 1] : -1;
 }
 
+static void free_truth(truth_t *truth) {
+    mem_free(truth->hidden);
+    mem_free(truth->logits);
+}
+
+static int take_logits(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits) {
+    truth_t *truth = user;
+    const int64_t vocab = truth->spec->vocab;
+    (void)select;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(truth->logits + (rows[i].sequence * LENGTH + rows[i].position) * vocab, logits + i * vocab,
+               (size_t)vocab * sizeof *logits);
+    return 0;
+}
+static int compare_logits(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits) {
+    const truth_t *truth = user;
+    const int64_t vocab = truth->spec->vocab;
+    (void)select;
+    for (int64_t i = 0; i < n; i++)
+        check_same("logits", logits + i * vocab, truth->logits + (rows[i].sequence * LENGTH + rows[i].position) * vocab,
+                   (size_t)vocab * sizeof *logits);
+    return 0;
+}
+
 /* Each sequence alone and at once. */
 static void make_truth(const model_t *model, truth_t *truth) {
     const model_spec_t *spec = truth->spec = model_spec(model);
     session_t *s;
     truth->hidden = mem_new(SEQUENCES * LENGTH * spec->width, sizeof(float), "truth");
-    assert_non_null(truth->hidden);
+    truth->logits = mem_new(SEQUENCES * LENGTH * spec->vocab, sizeof(float), "truth");
+    assert_true(truth->hidden != NULL && truth->logits != NULL);
     check_ok(session_create(model, SEQUENCES, LENGTH, LENGTH, &s));
     for (int32_t i = 0; i < SEQUENCES; i++) {
         int64_t length = LENGTH, select[LENGTH];
@@ -39,15 +65,19 @@ static void make_truth(const model_t *model, truth_t *truth) {
         check_ok(session_forward(s, 1, &i, &length, truth->token[i], NULL));
         memcpy(truth->hidden + i * LENGTH * spec->width, session_hidden(s),
                (size_t)(LENGTH * spec->width) * sizeof(float));
+        const attachment_t take = {.user = truth, .logits = take_logits};
+        check_ok(session_head(s, LENGTH, select, target, &take, truth->stat[i]));
         check_ok(session_head(s, LENGTH, select, target, NULL, truth->stat[i]));
     }
     session_free(s);
 }
 
 /* The rows of a batch against the truth. */
-static void check_rows(session_t *s, const truth_t *truth, int32_t count, const int32_t *sequence, const int64_t *from,
+static void check_rows(session_t *s, truth_t *truth, int32_t count, const int32_t *sequence, const int64_t *from,
                        const int64_t *length, const attachment_t *attach) {
-    int64_t width = truth->spec->width, r = 0;
+    int64_t width = truth->spec->width, r = 0, select[ROWS];
+    head_stat_t stats[ROWS];
+    const attachment_t compare = {.user = truth, .logits = compare_logits};
     for (int32_t i = 0; i < count; i++)
         for (int64_t j = from[i]; j < from[i] + length[i]; j++, r++) {
             int32_t target = target_of(truth, sequence[i], j);
@@ -56,11 +86,13 @@ static void check_rows(session_t *s, const truth_t *truth, int32_t count, const 
                        (size_t)width * sizeof(float));
             check_ok(session_head(s, 1, &r, &target, attach, &stat));
             check_same("head", &stat, &truth->stat[sequence[i]][j], sizeof stat);
+            select[r] = r;
         }
+    check_ok(session_head(s, r, select, NULL, &compare, stats));
 }
 
 /* Feeds all sequences in batches of random composition: which sequences, in which order, how many tokens of each. */
-static void feed_at_random(const model_t *model, const truth_t *truth, uint64_t seed, int64_t longest,
+static void feed_at_random(const model_t *model, truth_t *truth, uint64_t seed, int64_t longest,
                            const attachment_t *attach) {
     session_t *s;
     int64_t fed[SEQUENCES] = {0}, order[SEQUENCES], left = SEQUENCES * LENGTH;
@@ -89,17 +121,15 @@ static void test_bits_of_any_batch(void **state) {
     (void)state;
     for (int kind = 0; kind < CHECK_KINDS; kind++) {
         truth_t truth;
-        model_t *reference = check_model(kind, "reference");
-        make_truth(reference, &truth);
+        model_t *model = check_model(kind, "reference");
+        make_truth(model, &truth);
         for (int k = 0; k < CHECK_KERNELS; k++) {
-            if (tensor_kernels(check_kernels[k]) == NULL) continue;
-            model_t *model = check_model(kind, check_kernels[k]);
+            if (!check_use_kernels(model, check_kernels[k])) continue;
             feed_at_random(model, &truth, 1, 1, NULL); // one token at a time
             for (uint64_t seed = 2; seed < 5; seed++) feed_at_random(model, &truth, seed, 21, NULL);
-            model_free(model);
         }
-        mem_free(truth.hidden);
-        model_free(reference);
+        free_truth(&truth);
+        model_free(model);
     }
 }
 
@@ -108,10 +138,10 @@ static void test_bits_of_bf16(void **state) {
     (void)state;
     for (int kind = 0; kind < CHECK_KINDS; kind++) {
         truth_t whole, truth;
-        model_t *reference = check_model(kind, "reference");
-        make_truth(reference, &whole);
-        check_ok(model_set_precision(reference, PRECISION_BF16));
-        make_truth(reference, &truth);
+        model_t *model = check_model(kind, "reference");
+        make_truth(model, &whole);
+        check_ok(model_set_precision(model, PRECISION_BF16));
+        make_truth(model, &truth);
         const int64_t floats = SEQUENCES * LENGTH * whole.spec->width;
         double difference = 0, size = 0;
         for (int64_t i = 0; i < floats; i++) {
@@ -120,18 +150,35 @@ static void test_bits_of_bf16(void **state) {
         }
         assert_true(difference > 0 && difference < 0.05 * size);
         for (int k = 0; k < CHECK_KERNELS; k++) {
-            if (tensor_kernels(check_kernels[k]) == NULL) continue;
-            model_t *model = check_model(kind, check_kernels[k]);
-            check_ok(model_set_precision(model, PRECISION_BF16));
+            if (!check_use_kernels(model, check_kernels[k])) continue;
             feed_at_random(model, &truth, 1, 1, NULL);
-            for (uint64_t seed = 2; seed < 4; seed++) feed_at_random(model, &truth, seed, 21, NULL);
-            check_ok(model_set_precision(model, PRECISION_FP32));
-            feed_at_random(model, &whole, 5, 21, NULL);
-            model_free(model);
+            feed_at_random(model, &truth, 2, 21, NULL);
         }
-        mem_free(whole.hidden);
-        mem_free(truth.hidden);
-        model_free(reference);
+        check_ok(model_set_precision(model, PRECISION_FP32));
+        feed_at_random(model, &whole, 5, 21, NULL);
+        free_truth(&whole);
+        free_truth(&truth);
+        model_free(model);
+    }
+}
+
+/* Weights stored as halves give the bits of the same numbers stored as floats. */
+static void test_bits_of_halves(void **state) {
+    (void)state;
+    static const packed_type_t types[] = {PACKED_F16, PACKED_BF16}; // in this order each rounds
+    for (int kind = 0; kind < CHECK_KINDS; kind++) {
+        model_t *model = check_model(kind, "reference");
+        for (int t = 0; t < 2; t++) {
+            truth_t truth;
+            check_use_kernels(model, "reference");
+            check_round(model, types[t]);
+            make_truth(model, &truth);
+            check_store(model, types[t]);
+            for (int k = 0; k < CHECK_KERNELS; k++)
+                if (check_use_kernels(model, check_kernels[k])) feed_at_random(model, &truth, 6, 21, NULL);
+            free_truth(&truth);
+        }
+        model_free(model);
     }
 }
 
@@ -193,7 +240,7 @@ static void test_identity_changes_no_bit(void **state) {
         assert_int_equal(calls.hidden, rows);
         assert_int_equal(calls.selected, rows);
         assert_int_equal(calls.logits, rows);
-        mem_free(truth.hidden);
+        free_truth(&truth);
         model_free(model);
     }
 }
@@ -406,7 +453,7 @@ static void test_failure_undoes_the_batch(void **state) {
         check_ok(session_forward(s, 2, sequence, length, tokens, NULL));
         check_rows(s, &truth, 2, sequence, part == 0 ? first : then, length, NULL);
     }
-    mem_free(truth.hidden);
+    free_truth(&truth);
     session_free(s);
     model_free(model);
 }
@@ -423,7 +470,7 @@ static void test_pack_follows_the_parameters(void **state) {
     memcpy(to, from, (size_t)n * sizeof *to);
     check_ok(model_pack(other));
     feed_at_random(other, &truth, 1, 9, NULL);
-    mem_free(truth.hidden);
+    free_truth(&truth);
     model_free(model);
     model_free(other);
 }
@@ -432,6 +479,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits_of_any_batch),
         cmocka_unit_test(test_bits_of_bf16),
+        cmocka_unit_test(test_bits_of_halves),
         cmocka_unit_test(test_identity_changes_no_bit),
         cmocka_unit_test(test_head_of_selected_rows),
         cmocka_unit_test(test_attachments_take_part),

@@ -4,7 +4,6 @@
 #define MEMPROBE_MODEL_PRIVATE_H
 #include "model/model.h"
 #include "par/par.h"
-#include <jansson.h>
 #include <stddef.h>
 
 /* All weights that a decoder may have, in the order in which they stand in the parameter block: the embeddings, the
