@@ -86,8 +86,9 @@ static void check_shape(const shape_t *s, float size_q, float size_v) {
 
 static void test_every_length(void **state) {
     (void)state;
-    for (int64_t n = 1; n <= 100; n++) {
+    for (int64_t n = 1; n <= 200; n++) {
         shape_t s = {n, 2, n % 3 ? 2 : 1, 1 + check_below(24), 0.3f, 0};
+        if (n > 100) s.heads = s.kv_heads = 1, s.size = 1 + n % 5; // the more positions, the smaller the rest
         check_shape(&s, 2, 1);
     }
 }
@@ -189,6 +190,7 @@ static void gradient_bits(int64_t n, int64_t heads, int64_t size) {
 static void test_gradient_bits(void **state) {
     (void)state;
     for (int64_t n = 1; n <= 100; n++) gradient_bits(n, 1 + n % 2, 1 + check_below(20));
+    for (int64_t n = 101; n <= 200; n++) gradient_bits(n, 1, 1 + n % 3);
     static const int64_t sizes[] = {16, 24, 32, 64, 80};
     for (int i = 0; i < 5; i++) gradient_bits(65 + 17 * i, 2, sizes[i]);
     gradient_bits(270, 1, 8);

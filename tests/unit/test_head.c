@@ -136,9 +136,17 @@ static void check_head(packed_type_t type, int64_t m, int64_t d, int64_t vocab) 
     check_free(scratch, floats), check_free(logits, vocab);
 }
 
+/* All of them to 200; the more rows, the smaller the rest. */
+static void check_row_counts(packed_type_t type) {
+    for (int64_t m = 1; m <= 200; m++) {
+        int64_t d = 1 + check_below(m <= 100 ? 40 : 8), vocab = 2 + check_below(m <= 100 ? 150 : 40);
+        check_head(type, m, d, vocab);
+    }
+}
+
 static void test_head(void **state) {
     (void)state;
-    for (int64_t m = 1; m <= 100; m++) check_head(PACKED_F32, m, 1 + check_below(40), 2 + check_below(150));
+    check_row_counts(PACKED_F32);
     for (int s = 0; s < SIZES; s++) check_head(PACKED_F32, 1 + check_below(12), 1 + check_below(70), sizes[s]);
     check_head(PACKED_F32, 193, 20, 530);
     check_head(PACKED_F32, 3, 256, 600);
@@ -149,7 +157,7 @@ static void test_head_of_halves(void **state) {
     (void)state;
     static const packed_type_t types[] = {PACKED_BF16, PACKED_F16};
     for (int t = 0; t < 2; t++) {
-        for (int64_t m = 1; m <= 100; m++) check_head(types[t], m, 1 + check_below(40), 2 + check_below(150));
+        check_row_counts(types[t]);
         for (int s = 0; s < SIZES; s++) check_head(types[t], 1 + check_below(12), 1 + check_below(70), sizes[s]);
         check_head(types[t], 193, 20, 530);
         check_head(types[t], 5, 600, 700);
@@ -158,6 +166,7 @@ static void test_head_of_halves(void **state) {
 
 static void test_head_in_bf16(void **state) {
     (void)state;
+    check_row_counts(PACKED_DOT_BF16);
     for (int s = 0; s < SIZES; s++) check_head(PACKED_DOT_BF16, 1 + check_below(110), 1 + check_below(70), sizes[s]);
     check_head(PACKED_DOT_BF16, 5, 601, 1100);
 }
@@ -165,7 +174,7 @@ static void test_head_in_bf16(void **state) {
 static void xent_bits(int64_t m, int64_t vocab, float size) {
     float *x = check_random(m * vocab, size), *loss = check_new(m), *fast = check_new(m * vocab);
     float *loss_fast = check_new(m), *start = check_copy(x, m * vocab);
-    int32_t target[100];
+    int32_t target[200];
     for (int64_t r = 0; r < m; r++) target[r] = (int32_t)check_below(vocab + 1) - 1;
     tensor_kernels("reference")->xent_grad(m, vocab, x, target, 0.01f, loss);
     for (int i = 0; i < CHECK_FAST; i++) {
@@ -192,7 +201,7 @@ static void xent_bits(int64_t m, int64_t vocab, float size) {
 
 static void test_xent(void **state) {
     (void)state;
-    for (int64_t m = 1; m <= 100; m++) xent_bits(m, 2 + check_below(120), 4);
+    for (int64_t m = 1; m <= 200; m++) xent_bits(m, 2 + check_below(m <= 100 ? 120 : 40), 4);
     for (int s = 0; s < SIZES; s++) xent_bits(3, sizes[s], 20);
 }
 

@@ -42,7 +42,7 @@ static void test_layernorm_bits(void **state) {
         const tensor_ops_t *fast = check_fast(i);
         for (int w = 0; fast && w < WIDTHS; w++)
             for (int s = 0; s < 4; s++) layernorm_bits(fast, 1 + check_below(9), widths[w], sizes[s]);
-        for (int64_t rows = 1; fast && rows <= 100; rows++) layernorm_bits(fast, rows, 1 + check_below(70), 1);
+        for (int64_t rows = 1; fast && rows <= 200; rows++) layernorm_bits(fast, rows, 1 + check_below(70), 1);
     }
 }
 
@@ -73,7 +73,7 @@ static void test_rmsnorm_bits(void **state) {
         const tensor_ops_t *fast = check_fast(i);
         for (int w = 0; fast && w < WIDTHS; w++)
             for (int s = 0; s < 4; s++) rmsnorm_bits(fast, 1 + check_below(9), widths[w], sizes[s]);
-        for (int64_t rows = 1; fast && rows <= 100; rows++) rmsnorm_bits(fast, rows, 1 + check_below(70), 1);
+        for (int64_t rows = 1; fast && rows <= 200; rows++) rmsnorm_bits(fast, rows, 1 + check_below(70), 1);
     }
 }
 
@@ -137,7 +137,7 @@ static void rotary_bits(const tensor_ops_t *fast, int64_t rows, int64_t heads, i
     enum { positions = 50 };
     int64_t ld = heads * size + 5, n = (rows - 1) * ld + heads * size;
     float *table = check_new(positions * dims), *x = check_random(n, 3), *y = check_copy(x, n), *z = check_copy(x, n);
-    int32_t position[100];
+    int32_t position[200];
     for (int64_t r = 0; r < rows; r++) position[r] = (int32_t)check_below(positions);
     rotary_table(positions, dims, 10000, (rotary_scaling_t){0}, table);
     ref->rotary(rows, heads, size, dims, position, table, 1, y, ld);
@@ -158,7 +158,7 @@ static void test_rotary_bits(void **state) {
     (void)state;
     for (int i = 0; i < CHECK_FAST; i++) {
         const tensor_ops_t *fast = check_fast(i);
-        for (int64_t rows = 1; fast && rows <= 100; rows++) {
+        for (int64_t rows = 1; fast && rows <= 200; rows++) {
             int64_t size = 2 * (1 + check_below(50));
             rotary_bits(fast, rows, 1 + check_below(4), size, 2 * (1 + check_below(size / 2)));
         }

@@ -90,7 +90,7 @@ static void distance(int64_t n, int64_t d, float size) {
 
 static void test_distance(void **state) {
     (void)state;
-    for (int64_t n = 0; n <= 100; n++) distance(n, 1 + check_below(150), n % 10 ? 1 : 1e-22f);
+    for (int64_t n = 0; n <= 200; n++) distance(n, 1 + check_below(150), n % 10 ? 1 : 1e-22f);
     distance(13, 256, 1), distance(9, 64, 1e15f);
 }
 
