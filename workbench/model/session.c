@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Memory for the caches of all sequences, in one block. */
+/* Memory for the caches of all sequences, in one block: those of a layer side by side, since that is how they are read.
+ */
 static int make_caches(session_t *s) {
     const model_spec_t *spec = &s->model->spec;
     int64_t padded = (s->capacity + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL;
@@ -16,13 +17,15 @@ static int make_caches(session_t *s) {
     s->kv = arena_new(s->arena, caches, sizeof *s->kv, "caches");
     float *block = arena_new(s->arena, 2 * caches, (size_t)floats * sizeof(float), "keys and values");
     if (s->kv == NULL || block == NULL) return -1;
-    for (int64_t i = 0; i < caches; i++)
+    for (int64_t i = 0; i < caches; i++) {
+        float *cache = block + 2 * floats * (i % spec->layers * s->sequences + i / spec->layers);
         s->kv[i] = (tensor_kv_t){.capacity = padded,
                                  .heads = spec_kv_heads(spec),
                                  .head_size = spec->head_size,
                                  .window = spec_is_local(spec, i % spec->layers) ? spec->window : 0,
-                                 .k = block + 2 * i * floats,
-                                 .v = block + (2 * i + 1) * floats};
+                                 .k = cache,
+                                 .v = cache + floats};
+    }
     return 0;
 }
 

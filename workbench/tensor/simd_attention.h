@@ -49,13 +49,12 @@ static void attention_divide(int64_t n, float z, float *x) {
     }
 }
 
-/* C (m, size) = A (m, k) B with B in panels that stand `stride` floats apart, since they have room for more than k. */
-static void attention_product(int64_t m, int64_t size, int64_t k, const float *a, int64_t lda, const float *panels,
-                              int64_t stride, float *c, int64_t ldc) {
-    for (int64_t j = 0; j < size; j += GEMM_PANEL) {
-        int64_t columns = size - j < GEMM_PANEL ? size - j : GEMM_PANEL;
-        simd_gemm_f32(m, columns, k, a, lda, 1, panels + j / GEMM_PANEL * stride, NULL, 0, c + j, ldc);
-    }
+/* C (m, n) = A (m, k) B with B in panels `panel` floats apart, which may have room for more than k. While it reads B
+ * it fetches what is `ahead` floats further; 0: as the product chooses. */
+static void attention_product(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
+                              int64_t panel, int64_t ahead, float *c, int64_t ldc) {
+    gemm_tile_t t = {.k = k, .a = a, .a_row = lda, .a_col = 1, .b = b, .panel = panel, .c = c, .ldc = ldc};
+    gemm_rows((gemm_work_t){.run = gemm_tile_f32, .bytes = sizeof *b, .first = t, .ahead = ahead}, m, n);
 }
 
 /* Keys before every window of a tile are left out in whole blocks: their terms are zeros, and a block of zeros changes
@@ -69,22 +68,32 @@ static void attention_hide(int64_t n, float *s) {
     for (int64_t j = 0; j < n; j++) s[j] = -INFINITY;
 }
 
+/* With few queries the time is that of reading the cache, a short piece for each head, which no prefetcher of the
+ * hardware foresees: while a head's keys and values are read, those of the next are fetched, if the caches of the CPU
+ * have room for both. */
+enum { ATTENTION_FEW = 4, ATTENTION_NEAR = 64 * 1024 }; // queries; floats of a head's keys
+static int64_t attention_ahead(int64_t n, const tensor_kv_t *kv, int64_t head) {
+    return n <= ATTENTION_FEW && kv->length * kv->head_size <= ATTENTION_NEAR ? head : 0;
+}
+
 static void simd_attention(int64_t n, int64_t heads, const tensor_kv_t *kv, float scale, const float *q, int64_t ldq,
                            float *out, int64_t ldo, float *scratch) {
     int64_t size = kv->head_size, panels = (size + GEMM_PANEL - 1) / GEMM_PANEL, stride = kv->capacity * GEMM_PANEL;
     int64_t past = kv->length - n, ld = attention_row(kv->length), group = heads / kv->heads;
+    int64_t next_k = attention_ahead(n, kv, size * kv->capacity), next_v = attention_ahead(n, kv, panels * stride);
     for (int64_t h = 0; h < heads; h++) {
         const float *k = kv->k + h / group * size * kv->capacity, *v = kv->v + h / group * panels * stride;
         for (int64_t first = 0; first < n; first += ATTENTION_TILE) {
             int64_t rows = n - first < ATTENTION_TILE ? n - first : ATTENTION_TILE, seen = past + first + 1;
             int64_t from = attention_first_key(kv, seen), keys = seen - 1 + rows - from;
             float z[ATTENTION_TILE], *to = out + first * ldo + h * size;
-            simd_gemm_f32(rows, keys, size, q + first * ldq + h * size, ldq, 1, k + from * size, NULL, 0, scratch, ld);
+            attention_product(rows, keys, size, q + first * ldq + h * size, ldq, k + from * size, size * GEMM_PANEL,
+                              next_k, scratch, ld);
             for (int64_t i = 0; i < rows; i++) {
                 attention_hide(attention_hidden(kv, seen + i) - from, scratch + i * ld);
                 z[i] = attention_softmax(seen + i - from, keys, scale, scratch + i * ld);
             }
-            attention_product(rows, size, keys, scratch, ld, v + from * GEMM_PANEL, stride, to, ldo);
+            attention_product(rows, size, keys, scratch, ld, v + from * GEMM_PANEL, stride, next_v, to, ldo);
             for (int64_t i = 0; i < rows; i++) attention_divide(size, z[i], to + i * ldo);
         }
     }
@@ -135,7 +144,7 @@ static void attention_grad_tile(const attention_head_t *h, float scale, int64_t 
         float d = attention_dot(size, dout + i * h->ld_out, out + i * h->ld_out);
         attention_grad_row(first + i + 1, keys, r, d, scale, h->p + i * ld, h->ds + i * ld);
     }
-    attention_product(rows, size, keys, h->ds, ld, h->key_rows, h->n * GEMM_PANEL, h->dq + first * h->ld_dqkv,
+    attention_product(rows, size, keys, h->ds, ld, h->key_rows, h->n * GEMM_PANEL, 0, h->dq + first * h->ld_dqkv,
                       h->ld_dqkv);
     gemm_pack(size, rows, q, h->ld_qkv, 1, h->q_tile);
     gemm_pack(size, rows, dout, h->ld_out, 1, h->do_tile);

@@ -12,12 +12,14 @@ typedef struct {
     int64_t k;
     const float *a; // first row of the tile
     int64_t a_row, a_col;
-    const void *b; // first column of the tile in its panel; the next panel is k * GEMM_PANEL numbers further
+    const void *b; // first column of the tile in its panel
+    int64_t panel; // numbers of B from a panel to the next
     const float *bias;
     int accumulate;
     float *c;
     int64_t ldc, columns; // columns of C from here on
-    int64_t ahead;        // numbers of B from one that is used to one that is fetched meanwhile
+    const char *fetch;    // what is brought into the cache meanwhile: a line for each v16 of B, in its panels,
+    int64_t fetch_step;   // and so many bytes further with each term
 } gemm_tile_t;
 
 enum {
@@ -25,7 +27,8 @@ enum {
     GEMM_TILE_WIDTH = 8,             // v16 columns of the widest
     GEMM_AHEAD = 16,                 // steps of k that B is fetched ahead, of F32; a tile of several panels
     GEMM_AHEAD_TALL = 64,            // reads as many places, and a tall one is at work for longer on each
-    GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over the rows uses: stays in the L2 cache,
+    GEMM_SHARERS = 8,                // groups of rows up to which B may be slower to come than to be used
+    GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over more rows uses: stays in the L2 cache,
                                      // unless a single tile's columns need more
 };
 
@@ -42,49 +45,80 @@ static inline void gemm_finish(const gemm_tile_t *t, v16 sum, int64_t row, int64
     }
 }
 
+/* Of a number of B; of PACKED_DOT_BF16, where a pair counts as one, of a pair. */
 static inline int64_t gemm_bytes(const packed_type_t type) {
-    return type == PACKED_F32 ? 4 : 2;
+    return type == PACKED_F32 || type == PACKED_DOT_BF16 ? 4 : 2;
 }
 
 /* Numbers at .. at + 15 of B, widened. */
 __attribute__((always_inline)) static inline v16 gemm_load(const packed_type_t type, const void *b, int64_t at) {
-    if (type == PACKED_F32) return v16_load((const float *)b + at);
+    if (gemm_bytes(type) == 4) return v16_load((const float *)b + at);
     const uint16_t *half = (const uint16_t *)b + at;
     return type == PACKED_BF16 ? v16_load_bf16(half) : v16_load_f16(half);
+}
+
+/* One step of 16 chains: a multiply-add, or two of pairs of bf16 (simd_dot_bf16.h). */
+__attribute__((always_inline)) static inline v16 gemm_step(const packed_type_t type, v16 a, v16 b, v16 sum) {
+#ifdef __AVX512BF16__
+    if (type == PACKED_DOT_BF16) return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+#elif defined(V16_FLUSHES)
+    if (type == PACKED_DOT_BF16)
+        return v16_fma(v16_pair_even(a), v16_pair_even(b), v16_fma(v16_pair_odd(a), v16_pair_odd(b), sum));
+#endif
+    return v16_fma(a, b, sum);
+}
+
+/* Whether registers are left for a row of columns of B beside the accumulators. */
+__attribute__((always_inline)) static inline int gemm_columns_fit(const int rows, const int width) {
+    return (rows + 1) * width < V16_REGISTERS;
+}
+
+/* One term of every chain of a tile: the numbers at b of its first panel and of those beside it, times those of A. */
+__attribute__((always_inline)) static inline void gemm_term(const gemm_tile_t *t, const packed_type_t type,
+                                                            const int rows, const int width, const float *a, int64_t b,
+                                                            const char *fetch, v16 *sum) {
+    v16 column[GEMM_TILE_WIDTH];
+    V16_UNROLL
+    for (int j = 0; j < width; j++) {
+        int64_t at = j / 2 * t->panel + j % 2 * 16;
+        column[j] = gemm_load(type, t->b, b + at);
+        if (gemm_columns_fit(rows, width)) v16_keep(&column[j]);
+        __builtin_prefetch(fetch + at * gemm_bytes(type));
+    }
+    V16_UNROLL
+    for (int i = 0; i < rows; i++) {
+        v16 row = v16_set1(a[i * t->a_row]);
+        V16_UNROLL
+        for (int j = 0; j < width; j++) sum[i * width + j] = gemm_step(type, row, column[j], sum[i * width + j]);
+    }
 }
 
 /* One tile. type, rows and width are constants at every call, so that all loops over them unroll into registers. */
 __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const packed_type_t type,
                                                             const int rows, const int width) {
-    const int64_t k = t->k, a_row = t->a_row, a_col = t->a_col, panel = k * GEMM_PANEL, ahead = t->ahead;
+    const int64_t k = t->k;
+    const int two = gemm_columns_fit(rows, width); // terms between two jumps, else one
+    const int64_t block = type == PACKED_DOT_BF16 ? GEMM_BLOCK / 2 : GEMM_BLOCK;
     float total[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4][16];
     v16 sum[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4];
-    for (int64_t first = 0; first == 0 || first < k; first += GEMM_BLOCK) {
-        int64_t n = k - first < GEMM_BLOCK ? k - first : GEMM_BLOCK;
-        const float *a = t->a + first * a_col;
+    const char *fetch = t->fetch;
+    for (int64_t first = 0; first == 0 || first < k; first += block) {
+        int64_t n = k - first < block ? k - first : block;
+        const float *a = t->a + first * t->a_col;
         int64_t b = first * GEMM_PANEL;
         V16_UNROLL
         for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
-        for (int64_t p = 0; p < n; p++, a += a_col, b += GEMM_PANEL) {
-            v16 column[GEMM_TILE_WIDTH];
-            V16_UNROLL
-            for (int j = 0; j < width; j++) {
-                int64_t at = b + j / 2 * panel + j % 2 * 16;
-                column[j] = gemm_load(type, t->b, at);
-                __builtin_prefetch((const char *)t->b + (at + ahead) * gemm_bytes(type));
-            }
-            V16_UNROLL
-            for (int i = 0; i < rows; i++) {
-                v16 row = v16_set1(a[i * a_row]);
-                V16_UNROLL
-                for (int j = 0; j < width; j++) sum[i * width + j] = v16_fma(row, column[j], sum[i * width + j]);
-            }
+        for (; two && n >= 2; n -= 2, a += 2 * t->a_col, b += 2 * GEMM_PANEL, fetch += 2 * t->fetch_step) {
+            gemm_term(t, type, rows, width, a, b, fetch, sum);
+            gemm_term(t, type, rows, width, a + t->a_col, b + GEMM_PANEL, fetch + t->fetch_step, sum);
         }
+        for (; n > 0; n--, a += t->a_col, b += GEMM_PANEL, fetch += t->fetch_step)
+            gemm_term(t, type, rows, width, a, b, fetch, sum);
         if (first > 0) {
             V16_UNROLL
             for (int i = 0; i < rows * width; i++) sum[i] = v16_add(v16_load(total[i]), sum[i]);
         }
-        if (first + GEMM_BLOCK < k) {
+        if (first + block < k) {
             V16_UNROLL
             for (int i = 0; i < rows * width; i++) v16_store(total[i], sum[i]);
         }
@@ -100,9 +134,9 @@ static inline int gemm_width(int rows) {
     return width;
 }
 
+/* Tiles that do not fit are never asked for, and leave no code. */
 __attribute__((always_inline)) static inline void gemm_tile_width(const gemm_tile_t *t, const packed_type_t type,
                                                                   const int rows, int width) {
-    if (rows * width > V16_GEMM_SUMS) return; // never asked for; leaves the code of such tiles out
     switch (width) {
     case 8:
         if (rows * 8 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 8);
@@ -114,7 +148,7 @@ __attribute__((always_inline)) static inline void gemm_tile_width(const gemm_til
         if (rows * 2 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 2);
         break;
     default:
-        gemm_tile(t, type, rows, 1);
+        if (rows <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 1);
     }
 }
 
@@ -170,66 +204,111 @@ __attribute__((noinline)) static void gemm_tile_bf16(const gemm_tile_t *t, int r
 __attribute__((noinline)) static void gemm_tile_f16(const gemm_tile_t *t, int rows, int width) {
     gemm_tile_rows(t, PACKED_F16, rows, width);
 }
+#ifdef V16_FLUSHES
+__attribute__((noinline)) static void gemm_tile_dot_bf16(const gemm_tile_t *t, int rows, int width) {
+    gemm_tile_rows(t, PACKED_DOT_BF16, rows, width);
+}
+#endif
 
-/* How far ahead a tile fetches B while it works. Rows of the first group read B from the memory, somewhat behind what
- * they fetch; of the panels that the other groups find in the cache each spends its share on fetching what the first
- * will read next, `next` columns further (0: there is no more). So the memory is less often idle, which counts where B
- * is in no cache. More than this share and a B that was in the cache all along would come too late. */
-static int64_t gemm_ahead(packed_type_t type, int width, int64_t panel, int64_t k, int64_t next, int64_t g,
-                          int64_t groups) {
-    if (g > 0 && next > 0 && panel % groups == g) return next * k;
-    return (width < GEMM_TILE_WIDTH ? GEMM_AHEAD_TALL : GEMM_AHEAD * 4 / gemm_bytes(type)) * GEMM_PANEL;
+typedef void gemm_run_t(const gemm_tile_t *t, int rows, int width);
+
+/* How the rows of C are cut: into as few groups as tiles have room for, as equal as can be, unless the smallest would
+ * have a tile of so few accumulators that a multiply-add waits for the one before. Then it has fewer rows, and so more
+ * columns: 8 rows on AVX2 are 5 + 3, not 4 + 4. */
+typedef struct {
+    int64_t m, groups, last; // last: rows of the last group
+} gemm_cut_t;
+
+static gemm_cut_t gemm_cut(int64_t m) {
+    int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS, last = groups > 0 ? m / groups : 0, fewer = last;
+    while (fewer > 1 && fewer * gemm_width((int)fewer) < V16_GEMM_LEAST) fewer--;
+    return (gemm_cut_t){m, groups, m - fewer <= (groups - 1) * V16_GEMM_ROWS ? fewer : last};
 }
 
-/* Columns [first, last) of C for all rows of row group g. */
-static void gemm_row_group(gemm_tile_t t, int rows, packed_t packed, int64_t first, int64_t last, int64_t next,
-                           int64_t g, int64_t groups) {
-    const float *bias = t.bias;
-    float *c = t.c;
+/* First row of group g. */
+static int64_t gemm_cut_row(gemm_cut_t cut, int64_t g) {
+    if (g == cut.groups) return cut.m;
+    return cut.groups > 1 ? (cut.m - cut.last) * g / (cut.groups - 1) : 0;
+}
+
+/* A product: its tiles of the first row and column, and what is common to all. */
+typedef struct {
+    gemm_run_t *run;
+    int64_t bytes; // of a number of B
+    gemm_tile_t first;
+    gemm_cut_t cut;
+    int64_t n, chunk; // columns; how many of them all rows go through before the next
+    int64_t ahead;    // numbers of B from one that is used to one that is fetched; 0: chosen
+} gemm_work_t;
+
+/* What a tile fetches while it works. The only group of rows fetches what it will itself use soon. Of several groups
+ * all but the first find B in the cache, and so may the first: while the groups go through a chunk, each fetches its
+ * share of the next one, evenly, so that the memory is at work all the time. Which counts where B is in no cache, and
+ * costs nothing where it is. With more groups than GEMM_SHARERS the next chunk has time enough. What follows B's end is
+ * fetched like it: in a model's packed weights that is the next matrix. */
+static void gemm_fetch(const gemm_work_t *w, gemm_tile_t *t, int width, int64_t g) {
+    const int64_t groups = w->cut.groups, step = GEMM_PANEL * w->bytes;
+    int64_t near = (width < GEMM_TILE_WIDTH ? GEMM_AHEAD_TALL : GEMM_AHEAD * 4 / w->bytes) * GEMM_PANEL;
+    t->fetch = (const char *)t->b + (w->ahead ? w->ahead : near) * w->bytes;
+    t->fetch_step = step;
+    if (w->ahead || groups == 1 || groups > GEMM_SHARERS || w->n <= w->chunk) return;
+    t->fetch = (const char *)t->b + w->chunk / GEMM_PANEL * t->panel * w->bytes + t->k * g / groups * step;
+    t->fetch_step = (step + groups - 1) / groups;
+}
+
+/* Columns [first, last) of C for the rows of group g. */
+static void gemm_row_group(const gemm_work_t *w, int64_t first, int64_t last, int64_t g) {
+    int64_t row = gemm_cut_row(w->cut, g);
+    int rows = (int)(gemm_cut_row(w->cut, g + 1) - row);
     while (first < last) {
         int width = gemm_width(rows);
         int64_t there = (last - first + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL; // B ends with the last panel
         while (width > 2 && width * 16 > there) width /= 2;
         if (width == 2 && last - first <= 16) width = 1;
         if (first % GEMM_PANEL) width = 1; // the second half of a panel
-        int64_t at = first / GEMM_PANEL * GEMM_PANEL * t.k + first % GEMM_PANEL;
-        t.b = (const char *)packed.data + at * gemm_bytes(packed.type);
-        t.bias = bias ? bias + first : NULL;
-        t.c = c + first;
+        gemm_tile_t t = w->first;
+        t.a += row * t.a_row;
+        t.b = (const char *)t.b + (first / GEMM_PANEL * t.panel + first % GEMM_PANEL) * w->bytes;
+        t.bias = t.bias ? t.bias + first : NULL;
+        t.c += row * t.ldc + first;
         t.columns = last - first;
-        t.ahead = gemm_ahead(packed.type, width, first / GEMM_PANEL, t.k, next, g, groups);
-        if (packed.type == PACKED_F32)
-            gemm_tile_f32(&t, rows, width);
-        else if (packed.type == PACKED_BF16)
-            gemm_tile_bf16(&t, rows, width);
-        else
-            gemm_tile_f16(&t, rows, width);
+        gemm_fetch(w, &t, width, g);
+        w->run(&t, rows, width);
         first += width * 16;
     }
+}
+
+/* All of C, (m, n). */
+static void gemm_rows(gemm_work_t w, int64_t m, int64_t n) {
+    w.cut = gemm_cut(m);
+    w.n = n;
+    int64_t k = w.first.k, tile = gemm_width((int)w.cut.last) * 16;
+    w.chunk = w.cut.groups > GEMM_SHARERS ? GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL : GEMM_PANEL;
+    if (w.chunk < tile) w.chunk = tile;
+    if (w.chunk < GEMM_PANEL) w.chunk = GEMM_PANEL;
+    if (w.cut.groups == 1) w.chunk = n;
+    for (int64_t first = 0; first < n; first += w.chunk)
+        for (int64_t g = 0; g < w.cut.groups; g++)
+            gemm_row_group(&w, first, n - first < w.chunk ? n : first + w.chunk, g);
 }
 
 /* All types but PACKED_DOT_BF16. */
 static void simd_gemm_chains(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
                              packed_t packed, const float *bias, int accumulate, float *c, int64_t ldc) {
-    int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS; // as equal as can be: 13 rows are 7 + 6
-    int64_t chunk = GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL, tile = groups ? gemm_width((int)(m / groups)) * 16 : 0;
-    if (chunk < tile) chunk = tile;
-    if (chunk < GEMM_PANEL) chunk = GEMM_PANEL;
-    for (int64_t first = 0; first < n; first += chunk) {
-        int64_t last = n - first < chunk ? n : first + chunk;
-        for (int64_t g = 0; g < groups; g++) {
-            int64_t row = m * g / groups, rows = m * (g + 1) / groups - row;
-            gemm_tile_t t = {.k = k,
-                             .a = a + row * a_row,
-                             .a_row = a_row,
-                             .a_col = a_col,
-                             .bias = bias,
-                             .accumulate = accumulate,
-                             .c = c + row * ldc,
-                             .ldc = ldc};
-            gemm_row_group(t, (int)rows, packed, first, last, last < n ? chunk : 0, g, groups);
-        }
-    }
+    gemm_run_t *run = packed.type == PACKED_F32    ? gemm_tile_f32
+                      : packed.type == PACKED_BF16 ? gemm_tile_bf16
+                                                   : gemm_tile_f16;
+    gemm_tile_t first = {.k = k,
+                         .a = a,
+                         .a_row = a_row,
+                         .a_col = a_col,
+                         .b = packed.data,
+                         .panel = k * GEMM_PANEL,
+                         .bias = bias,
+                         .accumulate = accumulate,
+                         .c = c,
+                         .ldc = ldc};
+    gemm_rows((gemm_work_t){.run = run, .bytes = gemm_bytes(packed.type), .first = first}, m, n);
 }
 
 static void simd_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,

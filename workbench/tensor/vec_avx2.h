@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define V16_NAME "avx2"
-enum { V16_GEMM_ROWS = 6, V16_GEMM_SUMS = 6 };
+enum { V16_GEMM_ROWS = 6, V16_GEMM_SUMS = 6, V16_GEMM_LEAST = 5, V16_REGISTERS = 8 };
 
 typedef struct {
     __m256 lo, hi;
@@ -52,6 +52,9 @@ static inline void v16_store_part(float *x, v16 a, int64_t n) {
     _mm256_maskstore_ps(x + 8, v16_part(n, 8), a.hi);
 }
 
+static inline void v16_keep(v16 *a) {
+    __asm__("" : "+x"(a->lo), "+x"(a->hi));
+}
 static inline v16 v16_zero(void) {
     return (v16){_mm256_setzero_ps(), _mm256_setzero_ps()};
 }

@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 #define V16_NAME "avx512"
-enum { V16_GEMM_ROWS = 12, V16_GEMM_SUMS = 24 }; // the GEMM's largest tile: rows, accumulators
+/* The GEMM's largest tile: rows, accumulators; and how many of these it takes to keep the multiply-adders busy. */
+enum { V16_GEMM_ROWS = 12, V16_GEMM_SUMS = 24, V16_GEMM_LEAST = 8, V16_REGISTERS = 32 };
 
 typedef __m512 v16;     // 16 floats
 typedef __m512i v16i;   // 16 int32
@@ -39,6 +40,10 @@ static inline void v16_store_part(float *x, v16 a, int64_t n) {
     _mm512_mask_storeu_ps(x, (__mmask16)((1u << n) - 1u), a);
 }
 
+/* Has the compiler hold *a in registers, where it may rather load it again for every operation. */
+static inline void v16_keep(v16 *a) {
+    __asm__("" : "+v"(*a));
+}
 static inline v16 v16_zero(void) {
     return _mm512_setzero_ps();
 }

@@ -14,7 +14,8 @@
 #endif
 
 #define V16_NAME "neon"
-enum { V16_GEMM_ROWS = 6, V16_GEMM_SUMS = 6 }; // 24 of the 32 registers; 4 for a column, 1 for a row
+/* Accumulators in 24 of the 32 registers; 4 for a column, 1 for a row. */
+enum { V16_GEMM_ROWS = 6, V16_GEMM_SUMS = 6, V16_GEMM_LEAST = 4, V16_REGISTERS = 8 };
 
 typedef struct {
     float32x4_t q[4]; // lanes 0-3, 4-7, 8-11, 12-15
@@ -66,6 +67,9 @@ static inline void v16_store_part(float *x, v16 a, int64_t n) {
 static inline v16 v16_set1(float x) {
     float32x4_t q = vdupq_n_f32(x);
     return (v16){{q, q, q, q}};
+}
+static inline void v16_keep(v16 *a) {
+    __asm__("" : "+w"(a->q[0]), "+w"(a->q[1]), "+w"(a->q[2]), "+w"(a->q[3]));
 }
 static inline v16 v16_zero(void) {
     return v16_set1(0.0f);
