@@ -8,6 +8,7 @@
 #include "model/model.h"
 #include "model/safetensors.h"
 #include "ranks_check.h"
+#include <signal.h>
 #include <string.h>
 
 enum { PROMPT = 12, STEPS = 8 };
@@ -252,6 +253,16 @@ static void check_damaged(const char *folder) {
     verdict("a NaN is named on every rank", rc == -1 && strstr(err_text(), "holds a NaN or an infinity") != NULL);
 }
 
+/* A signal to one rank while weights are read takes all out of it. Comes last: the signal is remembered. */
+static void check_interrupted(const char *folder) {
+    static const char dir[] = "tests/golden/neox/parallel-bf16";
+    const model_t *model = NULL;
+    par_watch_signals();
+    if (par_rank() == par_size() - 1) must(raise(SIGTERM));
+    int rc = model_share(PRECISION_FP32, dir, tensor_kernels("auto"), folder, &model);
+    verdict("a signal ends the reading of weights", rc == -1 && par_left_early() && model == NULL);
+}
+
 int main(int argc, char **argv) {
     static const char *const name[] = {"families/gpt2",  "families/gpt_neo",   "families/llama", "families/olmo",
                                        "families/olmo2", "neox/parallel-bf16", "neox/serial-f16"};
@@ -263,6 +274,7 @@ int main(int argc, char **argv) {
     check_misuse(folder);
     check_tied_head(folder);
     check_damaged(folder);
+    check_interrupted(folder);
     shared_folder_remove(folder);
     par_finalize();
     return failures != 0;

@@ -257,12 +257,12 @@ static void print_line(const text_t *t, float lse) {
     putchar('\n');
 }
 
-/* Sequence 0 holds the prompt but its last token `last`; the text continues in sequence 1. */
+/* Sequence 0 holds the prompt but its last token `last`; one of several texts continues in sequence 1. */
 static int generate(text_t *t, int32_t last, stream_t *stream) {
     const attachment_t attach = {.user = t, .logits = read_logits};
-    const int32_t sequence = 1;
+    const int32_t sequence = t->options->samples > 1;
     const int64_t one = 1, row = 0;
-    session_copy(t->session, 0, 1);
+    if (sequence > 0) session_copy(t->session, 0, sequence);
     for (t->step = 0; t->step < t->tokens; t->step++) {
         head_stat_t stat;
         const attachment_t *reader = t->options->top > 0 || t->draw != NULL ? &attach : NULL;
@@ -290,7 +290,7 @@ static int feed(session_t *session, int64_t n, const int32_t *ids) {
 /* One or several continuations of the prompt ids (n), whose text is `text`. */
 static int sample(const model_t *model, text_t *t, const char *text, size_t bytes, int64_t n, const int32_t *ids) {
     const options_t *o = t->options;
-    TRY(session_create(model, 2, n + t->tokens, n < PROMPT_ROWS ? n : PROMPT_ROWS, &t->session));
+    TRY(session_create(model, o->samples > 1 ? 2 : 1, n + t->tokens, n < PROMPT_ROWS ? n : PROMPT_ROWS, &t->session));
     if (o->by_chance) TRY(draw_create(&o->draw, t->spec->vocab, &t->draw));
     TRY(feed(t->session, n - 1, ids));
     for (t->sample = 0; t->sample < o->samples; t->sample++) {

@@ -134,7 +134,8 @@ static int fill_block(const places_t *p, par_shared_t *block) {
     for (const slot_t *s = p->slot; s < p->slot + p->slots && rc == 0; before += slot_panels(s++))
         for (int64_t i = 0; i < slot_panels(s) && rc == 0; i++) {
             if (before + i < first || before + i >= last) continue;
-            rc = fill_panel(p, s, i, rows, par_shared_block(block));
+            rc = par_go_on(); // large weights take minutes
+            if (rc == 0) rc = fill_panel(p, s, i, rows, par_shared_block(block));
             bytes += GEMM_PANEL * slot_columns(s) * (int64_t)sizeof *rows;
             if (bytes >= FORGET_BYTES) checkpoint_forget(p->checkpoint), bytes = 0;
         }
