@@ -197,9 +197,30 @@ static void test_every_place(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_case(&cases[i]);
 }
 
+/* No kernels, the reference among them, take denormal numbers for zeros or leave zeros in their place: the values are
+ * written out, since the comparison above would not see it when all of the process did so. */
+static void test_denormals_stay(void **state) {
+    (void)state;
+    const float small = 0x1p-140f, normal = 0x1p-126f;
+    for (int k = -1; k < CHECK_FAST; k++) {
+        const tensor_ops_t *ops = k < 0 ? tensor_kernels("reference") : check_fast(k);
+        float x[LONG], y[LONG], packed[GEMM_PANEL], product;
+        if (ops == NULL) continue;
+        for (int i = 0; i < LONG; i++) x[i] = i % 2 ? small : -small, y[i] = i % 2 ? 0x1p-149f : normal;
+        ops->add(LONG, x, y);
+        for (int i = 0; i < LONG; i++) assert_int_equal(math_bits(y[i]), i % 2 ? 0x201 : 0x7ffe00);
+        ops->scale(LONG, 0.25f, x);
+        for (int i = 0; i < LONG; i++) assert_int_equal(math_bits(x[i]), i % 2 ? 0x80 : 0x80000080);
+        gemm_pack(1, 1, &normal, 1, 1, packed);
+        ops->gemm(1, 1, 1, (const float[]){-0x1p-23f}, 1, 1, packed_f32(packed), NULL, 0, &product, 1);
+        assert_int_equal(math_bits(product), 0x80000001);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_place),
+        cmocka_unit_test(test_denormals_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,13 +175,13 @@ static void test_halves(void **state) {
     }
 }
 
-/* a 2^n for a near 1, as exp wants it, from results that vanish to such as overflow. */
+/* a 2^n for a near 1, as exp wants it, for all n from results that vanish to such as overflow. */
 static void test_scale2(void **state) {
     (void)state;
     float a[LANES], n[LANES], y[LANES];
-    for (int base = -160; base <= 130; base++) {
+    for (int base = -254; base <= 254 - LANES + 1; base++) {
         for (int l = 0; l < LANES; l++) {
-            a[l] = 0.7f + 0.05f * (float)((l * 5 + base + 160) % LANES), n[l] = (float)(base + l);
+            a[l] = 0.7f + 0.05f * (float)((l * 5 + base + 254) % LANES), n[l] = (float)(base + l);
             if (l % 4 == 3) a[l] = -a[l];
         }
         v16_store(y, v16_scale2(v16_load(a), v16_load(n)));
@@ -191,13 +191,16 @@ static void test_scale2(void **state) {
     }
 }
 
-/* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. */
+/* Lane i takes lane i + 8, then i + 4, i + 2, i + 1. Of all values, of zeros of both signs, and of numbers whose sum
+ * depends on the order. */
 static void test_folds(void **state) {
     (void)state;
     for (int round = 0; round < 500; round++) {
         float a[LANES], sum[LANES], max[LANES];
         if (round < VALUES * VALUES)
             vec_draw(round % VALUES, 1 + round / VALUES, a);
+        else if (round % 2)
+            for (int l = 0; l < LANES; l++) a[l] = check_below(2) ? 0.0f : -0.0f;
         else
             for (int l = 0; l < LANES; l++) a[l] = ldexpf((float)check_below(2001) - 1000, (int)check_below(40));
         memcpy(sum, a, sizeof a), memcpy(max, a, sizeof a);
@@ -208,22 +211,23 @@ static void test_folds(void **state) {
     }
 }
 
-/* Sixteen doubles, seen through their fold: with all but one at 0 it is that lane, else the order shows. */
+/* Sixteen doubles, seen through their fold: with all but one at 0 it is that lane, else the order shows. The product
+ * of two floats is exact; that of a sum with one shows whether it is rounded. */
 static void test_doubles(void **state) {
     (void)state;
-    const v16d one = v16d_from(v16_set1(1)), zero = v16d_zero();
     for (int round = 0; round < 500; round++) {
-        float a[LANES] = {0}, b[LANES] = {0}, third[LANES] = {0};
+        float a[LANES] = {0}, b[LANES] = {0}, c[LANES] = {0};
         double sum[LANES];
         for (int l = 0; l < LANES; l++) {
-            if (round < LANES && l != round) continue;
-            a[l] = ldexpf((float)check_below(20001) - 10000, (int)check_below(60)), b[l] = 0x1.000002p0f;
-            third[l] = ldexpf((float)check_below(2001) - 1000, (int)check_below(60));
+            if (round >= LANES || l == round) {
+                a[l] = ldexpf((float)check_below(20001) - 10000, (int)check_below(60)), b[l] = 0x1.000002p0f;
+                c[l] = ldexpf((float)check_below(2001) - 1000, (int)check_below(60));
+            }
+            sum[l] = fma((double)a[l], (double)b[l], (double)c[l]);
+            sum[l] = fma(sum[l], (double)b[l], (double)a[l]) + (double)c[l];
         }
-        for (int l = 0; l < LANES; l++) sum[l] = fma((double)a[l], (double)b[l], (double)third[l]) * 1.0 + (double)a[l];
-        v16d made = v16d_fma(v16d_from(v16_load(a)), v16d_from(v16_load(b)), v16d_from(v16_load(third)));
-        made = v16d_fma(made, one, zero);
-        made = v16d_add(made, v16d_from(v16_load(a)));
+        const v16d da = v16d_from(v16_load(a)), db = v16d_from(v16_load(b)), dc = v16d_from(v16_load(c));
+        const v16d made = v16d_add(v16d_fma(v16d_fma(da, db, v16d_add(dc, v16d_zero())), db, da), dc);
         for (int half = LANES / 2; half; half /= 2)
             for (int l = 0; l < half; l++) sum[l] += sum[l + half];
         assert_true(v16d_fold_add(made) == sum[0]);
