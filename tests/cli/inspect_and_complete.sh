@@ -32,6 +32,10 @@ says "queries and keys are normed"
 
 cp -r "$ROOT/tests/golden/neox/serial-f16" "$DIR/damaged"
 chmod -R u+w "$DIR/damaged"
+sed -i 's/"eos_token_id": 0/"eos_token_id": null/' "$DIR/damaged/config.json"
+ranks 1 inspect "$DIR/damaged"; expect 0; says "head tied to the embedding, no end token"
+sed -i 's/"eos_token_id": null/"eos_token_id": 0/' "$DIR/damaged/config.json"
+ranks 1 inspect "$DIR/damaged"; expect 0; says "head tied to the embedding, end token 0"
 sed -i 's/"vocab_size": 50/"vocab_size": 52/' "$DIR/damaged/config.json"
 ranks 1 inspect "$DIR/damaged"
 expect 1 "gpt_neox.embed_in.weight has the shape [50, 40]; config.json calls for [52, 40]"; one_error

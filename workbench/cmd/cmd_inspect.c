@@ -83,8 +83,12 @@ static int inspect_checkpoint(const char *path) {
     int64_t all = spec_parameters(spec, 1), inner = spec_parameters(spec, 0);
     printf("%s: a checkpoint of the family %s\n", path, spec->family);
     print_architecture(spec);
-    printf("  vocabulary %lld, context %lld, head %s, end token %d\n", (long long)spec->vocab, (long long)spec->context,
-           spec->tied_head ? "tied to the embedding" : "of its own", spec->end_token);
+    printf("  vocabulary %lld, context %lld, head %s, ", (long long)spec->vocab, (long long)spec->context,
+           spec->tied_head ? "tied to the embedding" : "of its own");
+    if (spec->end_token >= 0)
+        printf("end token %d\n", spec->end_token);
+    else
+        printf("no end token\n");
     printf("  parameters %lld, without embeddings %lld\n", (long long)all, (long long)inner);
     printf("  files %lld with %lld tensors in %s, %s\n", (long long)folder.files, (long long)folder.tensors,
            folder.dtypes, num_print_bytes(bytes, (double)folder.bytes));
