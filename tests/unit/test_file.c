@@ -1,7 +1,9 @@
 /* Files, folders, zstd streams: what is written is whole or absent, what is read is checked. */
+#include "base/hash.h"
 #include "base/seal.h"
 #include "base/zio.h"
 #include "scratch.h"
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -63,6 +65,27 @@ static void test_large_writes_pass_the_buffer(void **state) {
     file_forget(&map);
     mem_free(data);
     mem_free(long_text);
+}
+
+/* The hash of a file is that of its bytes, and takes a piece of it at a time. */
+static void test_hash_of_a_large_file(void **state) {
+    (void)state;
+    enum { BYTES = (1 << 26) + 4321 };
+    struct rusage before, after;
+    file_map_t map;
+    hash_t hash;
+    const char *path = scratch_write("holes", "bytes, and then a hole");
+    assert_int_equal(truncate(path, BYTES), 0);
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    assert_int_equal(hash_file(path, &hash), 0);
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+    assert_true(after.ru_maxrss - before.ru_maxrss < BYTES / 2 / 1024); // in units of 1024 bytes
+    assert_int_equal(file_map(path, &map), 0);
+    assert_int_equal(hash_compare(hash, hash_bytes(map.data, map.size, 0)), 0);
+    file_unmap(&map);
+    assert_int_equal(hash_file(scratch_write("nothing", ""), &hash), 0);
+    assert_int_equal(hash_compare(hash, hash_bytes(NULL, 0, 0)), 0);
+    assert_int_equal(hash_file(scratch("absent"), &hash), -1);
 }
 
 static void test_abort_and_replace(void **state) {
@@ -355,6 +378,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write_and_map),
         cmocka_unit_test(test_large_writes_pass_the_buffer),
+        cmocka_unit_test(test_hash_of_a_large_file),
         cmocka_unit_test(test_abort_and_replace),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_bad_paths_are_named),

@@ -12,7 +12,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { PIECE = 1 << 20 }; // bytes read at a time
+enum {
+    PIECE = 1 << 20,       // bytes read at a time
+    MAPPED_PIECE = 1 << 24 // of a map, after which its pages are given back: they count as memory of the process
+};
 
 struct hasher {
     XXH3_state_t *state;
@@ -33,9 +36,17 @@ hash_t hash_text(const char *text) {
 int hash_file(const char *path, hash_t *hash) {
     file_map_t map;
     TRY(file_map(path, &map));
-    *hash = hash_bytes(map.data, map.size, 0);
+    XXH3_state_t *state = XXH3_createState();
+    int rc = state == NULL ? err_set("no memory for a hash state") : 0;
+    if (rc == 0) XXH3_128bits_reset(state);
+    for (size_t at = 0; rc == 0 && at < map.size; at += MAPPED_PIECE) {
+        XXH3_128bits_update(state, map.data + at, map.size - at < MAPPED_PIECE ? map.size - at : MAPPED_PIECE);
+        file_forget(&map);
+    }
+    if (rc == 0) *hash = from_xxh(XXH3_128bits_digest(state));
+    XXH3_freeState(state);
     file_unmap(&map);
-    return 0;
+    return rc;
 }
 
 /* Reads [first, first + bytes) of an open file through `piece`. */
