@@ -25,3 +25,28 @@ one_error
 ranks 1 --no-progress --set model.large.checkpoint="$DIR/nowhere" "$DIR/study/again.ini"
 expect 1 "$DIR/nowhere" "Hugging Face folder"
 one_error
+# The weights are hashed by all ranks, and remembered: the next run need not read them all.
+rm -rf "$DIR/study/cache/probe-"* "$DIR/study/results"
+cp -r "$trained" "$DIR/model"
+sed -i "s|^checkpoint = .*|checkpoint = $DIR/model|" "$DIR/study/again.ini"
+sleep 2.1 # what changed just now is not remembered
+ranks "$n" --no-progress "$DIR/study/again.ini"
+expect 0
+for file in model.safetensors config.json; do
+    grep -q "^$DIR/model/$file," "$DIR/study/cache/inputs.csv" || die "the hash of $file is not remembered"
+done
+# Weights that change between their hash and their reading are not those that the results would be named by: the training
+# of another model takes the time in between.
+printf '[model.other]\ntrain = yes\nlayers = 1\nwidth = 16\nheads = 2\ncontext = 64\nbatch = 16\nepochs = 60\n' >>"$DIR/study/again.ini"
+rm -rf "$DIR/study/cache/probe-"* "$DIR/study/results"
+ranks "$n" --no-progress "$DIR/study/again.ini" &
+job=$!
+while kill -0 $job 2>/dev/null; do # the new folder of the training
+    [ "$(find "$DIR/study/cache" -maxdepth 1 -name 'train-*' | wc -l)" = 3 ] && break
+    sleep 0.02
+done
+cp "$DIR/model/model.safetensors" "$DIR/model/new"
+mv "$DIR/model/new" "$DIR/model/model.safetensors"
+wait $job
+grep -q "^memprobe: error:.*model/model.safetensors: changed while it was read" "$ERR" || die "weights that changed are taken"
+[ ! -e "$DIR/study/results/tiny/DONE" ] && [ ! -e "$DIR/study/results/again/DONE" ] || die "the study claims to be done"

@@ -28,6 +28,11 @@ struct stage {
     double load_seconds;                            // in which its model was read and packed; 0: none in this run
 };
 
+typedef struct {
+    file_hash_t *file; // (files) weights and config, as they were hashed
+    int64_t files;     // 0: of a model that is trained here
+} plan_weights_t;
+
 struct plan {
     study_t *study;
     const tensor_ops_t *ops;
@@ -42,6 +47,7 @@ struct plan {
     const char *duplicates_dir;                        // the census of several lengths; NULL: not asked for
     const char *near_dir;                              // near-duplicates; NULL: not asked for
     const char *model_dir[STUDY_MODELS];               // checkpoint folders, trained here or given
+    plan_weights_t weights[STUDY_MODELS];
     const char *store_dir[STUDY_MODELS][STUDY_MEMORIES];
     const char *probe_dir[STUDY_MODELS][STUDY_MEMORIES + 1]; // [model][0] bare, [model][1 + memory]
     int32_t n_stages;
@@ -56,6 +62,8 @@ int plan_create(study_t *study, plan_t *plan);
 int plan_stages(plan_t *plan, int remember);
 /* Collective, when the inputs have been read: an error when they are not what was hashed. */
 int plan_inputs_hold(const plan_t *plan);
+/* Collective, when the weights of model i have been read: likewise. */
+int plan_weights_hold(const plan_t *plan, int32_t i);
 void plan_free(plan_t *plan);
 
 /* Is the stage's folder complete and made from the same inputs? Local. */

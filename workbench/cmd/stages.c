@@ -212,7 +212,8 @@ static int load_model(const plan_t *plan, stage_t *stage, const model_t **model)
     TRY(model_share(m->precision, plan->model_dir[stage->model], plan->ops, plan->study->run.cache, model));
     stage->load_seconds = clock_wall() - start;
     say_loaded(m->name, *model, stage->load_seconds);
-    int rc = check_vocabulary(plan, stage->model, *model);
+    int rc = plan_weights_hold(plan, stage->model);
+    if (rc == 0) rc = check_vocabulary(plan, stage->model, *model);
     if (rc == 0) rc = check_context(plan, stage->model, *model);
     if (par_agree(rc) == 0) return 0;
     model_free(*model);
