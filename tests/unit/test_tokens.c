@@ -392,6 +392,33 @@ static void writer_refuses_nonsense(void **state) {
     }
 }
 
+/* A token outside the vocabulary is named with its place, in whatever run and frame it comes. */
+static void tokens_outside_the_vocabulary_are_placed(void **state) {
+    (void)state;
+    enum { FIRST_RUN = 1000, RUN = SHARD_FRAME, PLACE = SHARD_FRAME + 10 }; // of the run that crosses the frame
+    static const int32_t vocab[] = {300, 65536, 65537, INT32_MAX};
+    int32_t *ids = mem_new(RUN, sizeof *ids, "test");
+    for (int v = 0; v < 4; v++) {
+        const int32_t bad[] = {vocab[v], -1, INT32_MAX, INT32_MIN};
+        for (int b = 0; b < 4; b++) {
+            shard_out_t *out = NULL;
+            char message[100];
+            for (int i = 0; i < RUN; i++) ids[i] = vocab[v] - 1;
+            snprintf(message, sizeof message, "document 'id': token %d is %d, outside the vocabulary of %d", PLACE,
+                     bad[b], vocab[v]);
+            check_ok(shard_out_open(scratch_dir, "refused", vocab[v], 7, &out));
+            check_ok(shard_out_add(out, "before", "", "before", ids, 5));
+            check_ok(shard_out_begin(out, "id", "", "id"));
+            check_ok(shard_out_tokens(out, ids, FIRST_RUN));
+            ids[PLACE - FIRST_RUN] = bad[b];
+            assert_int_equal(shard_out_tokens(out, ids, RUN), -1);
+            assert_non_null(strstr(err_text(), message));
+            shard_out_abort(out);
+        }
+    }
+    mem_free(ids);
+}
+
 static void odd_folder_names_work(void **state) {
     (void)state;
     write_small(scratch("o[d]d *?\\ name"), 300);
@@ -413,6 +440,7 @@ int main(void) {
         cmocka_unit_test(mixed_vocabularies_are_refused),
         cmocka_unit_test(other_versions_are_refused),
         cmocka_unit_test(writer_refuses_nonsense),
+        cmocka_unit_test(tokens_outside_the_vocabulary_are_placed),
         cmocka_unit_test(odd_folder_names_work),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -15,7 +15,7 @@
 /* Raised when a stage writes other bytes than before for the same settings: old artifacts then no longer count. */
 enum {
     FORMAT_TOKENIZER = 1,
-    FORMAT_INGEST = 4,
+    FORMAT_INGEST = 5,
     FORMAT_CENSUS = 5,
     FORMAT_DUPLICATES = 2,
     FORMAT_NEAR = 2,
