@@ -126,7 +126,7 @@ static void test_bits_of_any_batch(void **state) {
         for (int k = 0; k < CHECK_KERNELS; k++) {
             if (!check_use_kernels(model, check_kernels[k])) continue;
             feed_at_random(model, &truth, 1, 1, NULL); // one token at a time
-            for (uint64_t seed = 2; seed < 5; seed++) feed_at_random(model, &truth, seed, 21, NULL);
+            for (uint64_t seed = 2; seed < 4; seed++) feed_at_random(model, &truth, seed, 21, NULL);
         }
         free_truth(&truth);
         model_free(model);

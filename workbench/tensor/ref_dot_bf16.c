@@ -28,7 +28,8 @@ static float flush(float x) {
 /* x has no denormals, being a bf16 that dot_bf16_round made or the last result of this function. */
 static float fma_flushed(float a, float b, float c) {
     float sum = fmaf(a, b, c);
-    if (!(fabsf(sum) <= FLT_MIN) || sum == 0) return sum;
+    const uint32_t size = math_bits(sum) & 0x7fffffffu, smallest = 0x00800000u; // FLT_MIN
+    if (size == 0 || size > smallest) return sum;
     /* FLT_MIN itself may have come from below, where the spacing is that of denormals: look with more exponent. */
     float scaled = fmaf(a * 0x1p64f, b, c * 0x1p64f);
     return fabsf(scaled) < FLT_MIN * 0x1p64f ? copysignf(0.0f, sum) : sum;

@@ -53,6 +53,21 @@ static void maps(const tensor_ops_t *ops) {
     ops->distance(rows, d, x, y, d, stat), take(rows * 4, stat);
 }
 
+/* The functions of one number, which no kernel vectorises. */
+static void scalars(void) {
+    float x[LONG];
+    fill(LONG, x);
+    for (int i = 0; i < LONG; i++) {
+        double y = (double)x[i] * 100;
+        const float single[] = {math_log(x[i]), math_tanh(x[i]), math_erf(x[i])};
+        const double twice[] = {math_exp64(y), math_log64(y * y), math_sin64(y), math_cos64(y)};
+        const uint16_t half[] = {math_to_bf16(x[i]), math_to_f16(x[i])};
+        for (int j = 0; j < 3; j++)
+            if (single[j] == single[j]) take(4, &single[j]); // the bits of a NaN are not defined
+        take(sizeof twice, twice), take(sizeof half, half);
+    }
+}
+
 static void attention(const tensor_ops_t *ops) {
     enum { CAPACITY = 96, HEADS = 2, SIZE = 40 };
     static float row[LENGTH * HEADS * SIZE], q[LENGTH * HEADS * SIZE], out[LENGTH * HEADS * SIZE];
@@ -88,7 +103,7 @@ static void heads(const tensor_ops_t *ops) {
 int main(int argc, char **argv) {
     const tensor_ops_t *ops = argc == 2 ? tensor_kernels(argv[1]) : NULL;
     if (!ops) return 2;
-    for (int i = 0; i < ROUNDS; i++) products(ops), maps(ops), attention(ops), heads(ops);
+    for (int i = 0; i < ROUNDS; i++) products(ops), maps(ops), scalars(), attention(ops), heads(ops);
     printf("%016" PRIx64 "\n", hash);
     return 0;
 }
