@@ -13,8 +13,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Of zstd: level 1, which for u16 gets a hash table of 8 KB in place of 32, so that it stays in the nearest cache. Files
- * become 6 % larger and are packed in four fifths of the time, and packing is most of what ingest does beside the
+/* Of zstd: level 1, which for u16 gets a hash table of 8 KB in place of 32, so that it stays in the nearest cache.
+ * Files become 6 % larger and are packed in four fifths of the time, and packing is most of what ingest does beside the
  * tokenizer (tests/bench/bench_ingest). Level 3 makes files 4 % smaller than level 1 and takes nearly twice as long.
  * u32 tokens gain little by a smaller table. */
 enum { SHARD_LEVEL = 1, U16_HASH_LOG = 11 };
