@@ -84,6 +84,22 @@ static void fill_pairs(int64_t n, int64_t k, const float *b, int64_t b_row, int6
             }
 }
 
+/* One panel of halves, zero-padded. A column at a time: where B is stored by columns, as weights are, it is read in
+ * order. */
+static void fill_halves(packed_type_t type, int64_t columns, int64_t k, const float *b, int64_t b_row, int64_t b_col,
+                        uint16_t *panel) {
+    for (int64_t j = 0; j < GEMM_PANEL; j++) {
+        const float *from = b + j * b_col;
+        uint16_t *to = panel + j;
+        if (j >= columns)
+            for (int64_t p = 0; p < k; p++) to[p * GEMM_PANEL] = 0;
+        else if (type == PACKED_BF16)
+            for (int64_t p = 0; p < k; p++) to[p * GEMM_PANEL] = math_to_bf16(from[p * b_row]);
+        else
+            for (int64_t p = 0; p < k; p++) to[p * GEMM_PANEL] = math_to_f16(from[p * b_row]);
+    }
+}
+
 void packed_fill(packed_type_t type, int64_t n, int64_t k, const float *b, int64_t b_row, int64_t b_col, void *data) {
     if (type == PACKED_F32) {
         gemm_pack(n, k, b, b_row, b_col, data);
@@ -93,11 +109,9 @@ void packed_fill(packed_type_t type, int64_t n, int64_t k, const float *b, int64
         fill_pairs(n, k, b, b_row, b_col, data);
         return;
     }
-    uint16_t (*narrow)(float) = type == PACKED_BF16 ? math_to_bf16 : math_to_f16;
     uint16_t *to = data;
-    for (int64_t first = 0; first < n; first += GEMM_PANEL)
-        for (int64_t p = 0; p < k; p++)
-            for (int64_t j = first; j < first + GEMM_PANEL; j++) *to++ = j < n ? narrow(b[p * b_row + j * b_col]) : 0;
+    for (int64_t first = 0; first < n; first += GEMM_PANEL, to += GEMM_PANEL * k)
+        fill_halves(type, n - first < GEMM_PANEL ? n - first : GEMM_PANEL, k, b + first * b_col, b_row, b_col, to);
 }
 
 packed_t packed_from(packed_t b, int64_t k, int64_t first) {
