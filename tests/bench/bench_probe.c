@@ -2,7 +2,8 @@
  * models of the quickstart and for the shapes of GPT-2 small, Pythia-160M and a llama of that size, as a share of the
  * measured peak of one core, and where the time goes. The shares come from further runs, in which the table of kernels
  * takes the time of each call; what is left is the cache of keys and values, gathering rows, and files. Useful
- * operations only: the matrix products, the head at suffix positions, attention to keys that are seen. Times are of the
+ * operations only: the matrix products, the head at suffix positions, attention to keys that are seen; where verdicts
+ * alone are asked for, those of what is fed and read for them, with windows of random tokens. Times are of the
  * CPU, the best of several runs, and the peak is measured again beside every shape: other programs on the machine
  * disturb both. */
 #include "base/clock.h"
@@ -116,26 +117,27 @@ typedef struct {
     const char *name;
     const model_spec_t *model;
     int64_t context, suffix, probes;
+    measure_t measure;
 } shape_t;
 
-static double useful_flop(const shape_t *s) {
+static double useful_flop(const shape_t *s, const engine_work_t *work) {
     const model_spec_t *m = s->model;
-    double fed = (double)(s->context + s->suffix - 1), q = (double)spec_q_width(m), w = (double)m->width;
+    double fed = (double)work->tokens / (double)s->probes, q = (double)spec_q_width(m), w = (double)m->width;
     double matrices = w * (q + 2 * (double)spec_kv_width(m)) + q * w + (m->gated_ffn ? 3 : 2) * w * (double)m->ffn;
     double layer = 2 * matrices * fed + 4 * q * fed * (fed + 1) / 2;
-    return (double)s->probes * ((double)m->layers * layer + 2 * w * (double)m->vocab * (double)s->suffix);
+    return (double)s->probes * (double)m->layers * layer + 2 * w * (double)m->vocab * (double)work->reads;
 }
 
 /* Seconds of the fastest run, and of all of them. */
 static int time_runs(const shape_t *s, const model_t *model, const probe_set_t *set, const char *dir, double *best,
-                     double *all) {
-    engine_t spec = {1, &s->context, s->suffix, 2048, MEASURE_ALL};
+                     double *all, engine_work_t *work) {
+    engine_t spec = {1, &s->context, s->suffix, 2048, s->measure};
     arm_t bare = {.name = "bare"};
     for (int t = 0; t < T_COUNT; t++) spent[t] = 0;
     *best = 1e30, *all = 0;
     for (int run = 0; run < 3 || *all < 0.5; run++) {
         double start = clock_cpu();
-        TRY(engine_run(&spec, model, set, &bare, 1, s->name, dir, NULL));
+        TRY(engine_run(&spec, model, set, &bare, 1, s->name, dir, work));
         double seconds = clock_cpu() - start;
         *best = seconds < *best ? seconds : *best;
         *all += seconds;
@@ -145,13 +147,15 @@ static int time_runs(const shape_t *s, const model_t *model, const probe_set_t *
 
 static int bench_model(const shape_t *s, const model_t *model, const probe_set_t *set, const char *dir) {
     double best, all, before = tensor_peak(real);
+    engine_work_t work;
     timing = 0;
-    TRY(time_runs(s, model, set, dir, &best, &all));
+    TRY(time_runs(s, model, set, dir, &best, &all, &work));
     double after = tensor_peak(real), peak = before > after ? before : after;
-    printf("%-11s %7lld %6lld %8.0f %7.1f %6.1f%% |", s->name, (long long)s->context, (long long)s->suffix,
-           (double)(s->probes * (set->length - 1)) / best, peak * 1e-9, 100 * useful_flop(s) / best / peak);
+    printf("%-11s %7lld %6lld %7s %8.1f %8.0f %7.1f %6.1f%% |", s->name, (long long)s->context, (long long)s->suffix,
+           s->measure == MEASURE_ALL ? "all" : "verdict", (double)s->probes / best, (double)work.tokens / best,
+           peak * 1e-9, 100 * useful_flop(s, &work) / best / peak);
     timing = 1;
-    TRY(time_runs(s, model, set, dir, &best, &all));
+    TRY(time_runs(s, model, set, dir, &best, &all, &work));
     double rest = all;
     for (int t = 0; t < T_COUNT; t++) {
         printf(" %5.1f%%", 100 * spent[t] / all);
@@ -225,10 +229,12 @@ int main(int argc, char **argv) {
     llama.rotary_dims = 64, llama.norm = NORM_RMS, llama.gated_ffn = 1, llama.act = ACT_SILU, llama.tied_head = 1;
     llama.parallel_residual = 0, llama.attention_bias = llama.ffn_bias = BIAS_NONE;
     const shape_t shape[] = {
-        {"small", &small, 64, 32, 1000},      {"medium", &medium, 64, 32, 500},     {"large", &large, 64, 32, 200},
-        {"large", &large, 96, 32, 200},       {"gpt2-124m", &gpt2, 50, 50, 10},     {"gpt2-124m", &gpt2, 448, 64, 2},
-        {"pythia-160m", &pythia, 50, 50, 10}, {"pythia-160m", &pythia, 448, 64, 2}, {"llama-135m", &llama, 50, 50, 10},
-        {"llama-135m", &llama, 448, 64, 2},
+        {"small", &small, 64, 32, 1000, MEASURE_ALL},      {"medium", &medium, 64, 32, 500, MEASURE_ALL},
+        {"large", &large, 64, 32, 200, MEASURE_ALL},       {"large", &large, 96, 32, 200, MEASURE_ALL},
+        {"gpt2-124m", &gpt2, 50, 50, 10, MEASURE_ALL},     {"gpt2-124m", &gpt2, 448, 64, 2, MEASURE_ALL},
+        {"gpt2-124m", &gpt2, 50, 50, 40, MEASURE_VERDICT}, {"pythia-160m", &pythia, 50, 50, 10, MEASURE_ALL},
+        {"pythia-160m", &pythia, 448, 64, 2, MEASURE_ALL}, {"pythia-160m", &pythia, 50, 50, 40, MEASURE_VERDICT},
+        {"llama-135m", &llama, 50, 50, 10, MEASURE_ALL},   {"llama-135m", &llama, 448, 64, 2, MEASURE_ALL},
     };
     char dir[300];
     par_init(&argc, &argv);
@@ -239,7 +245,7 @@ int main(int argc, char **argv) {
     printf(
         "probe: kernels %s, one rank, batches of 2048 tokens; GFLOP/s measured, share reached | shares of the time\n",
         real ? real->name : "?");
-    printf("shape       context suffix    tok/s GFLOP/s   share |");
+    printf("shape       context suffix measure probes/s    tok/s GFLOP/s   share |");
     for (int t = 0; t < T_COUNT; t++) printf(" %6s", timer_name[t]);
     printf("   rest\n");
     if (rc == 0) rc = bench_shapes(shape, (int64_t)(sizeof shape / sizeof *shape), dir);
