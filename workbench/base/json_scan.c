@@ -44,12 +44,18 @@ static inline uint64_t load8(const char *at) {
     return le64toh(word);
 }
 
-/* The high bit of the first byte (the lowest one) that is not plain is set, and none below it; 0: all are plain. */
+static inline void store8(char *to, uint64_t word) {
+    word = htole64(word);
+    memcpy(to, &word, sizeof word);
+}
+
+/* The high bit of the first byte (the lowest one) that is not plain is set, and none below it; 0: all are plain. Each
+ * difference sets the high bit of a byte that it is to find, of one that has it set already, which is not ASCII, or of
+ * one above such a byte, by a borrow. */
 static inline uint64_t special8(uint64_t word) {
     const uint64_t ones = 0x0101010101010101u;
-    uint64_t quote = word ^ ones * '"', backslash = word ^ ones * '\\';
-    return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * ' ') & ~word) | word) &
-           ones * 0x80;
+    uint64_t quote = (word ^ ones * '"') - ones, backslash = (word ^ ones * '\\') - ones, control = word - ones * ' ';
+    return (quote | backslash | control | word) & ones * 0x80;
 }
 
 static inline size_t plain_bytes(uint64_t special) {
@@ -81,14 +87,19 @@ static inline char *skip_plain(char *at, const char *end) {
     return at;
 }
 
-/* The same, moved to an earlier place. Eight bytes are stored only when all eight have been passed: behind `to` lies
- * what is still to be read. */
+/* The same, moved to an earlier place. Behind `to` lies what is still to be read: of the last eight bytes only those
+ * are stored that have been passed, beside what was there. */
 static inline char *move_plain(char **to, char *at, const char *end) {
     for (; end - at >= 8; at += 8, *to += 8) {
-        uint64_t word;
-        memcpy(&word, at, sizeof word);
-        if (special8(le64toh(word)) != 0) break;
-        memcpy(*to, &word, sizeof word);
+        uint64_t word = load8(at), special = special8(word);
+        if (special != 0) {
+            size_t n = plain_bytes(special);
+            uint64_t passed = ((uint64_t)1 << 8 * n) - 1;
+            store8(*to, (word & passed) | (load8(*to) & ~passed));
+            *to += n;
+            return at + n;
+        }
+        store8(*to, word);
     }
     while (at < end && is_plain(*at)) *(*to)++ = *at++;
     return at;
@@ -154,14 +165,14 @@ static int scan_code(const scan_t *s, char **at, char **to) {
 
 /* at stands on the backslash. */
 static int scan_escape(const scan_t *s, char **at, char **to) {
-    static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
+    static const char meaning[256] = {
+        ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
     if (s->end - *at < 2) return fail(s, *at, "the string has no end");
-    char c = (*at)[1];
-    const char *known = c != '\0' ? strchr(from, c) : NULL;
-    if (known == NULL && c != 'u') return fail(s, *at, "an escape that JSON does not have");
+    char c = (*at)[1], means = meaning[(unsigned char)c];
+    if (means == '\0' && c != 'u') return fail(s, *at, "an escape that JSON does not have");
     *at += 2;
     if (c == 'u') return scan_code(s, at, to);
-    *(*to)++ = into[known - from];
+    *(*to)++ = means;
     return 0;
 }
 
