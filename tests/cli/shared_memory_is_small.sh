@@ -8,7 +8,7 @@ unshare -m mount -t tmpfs -o size=64k none /dev/shm 2>/dev/null || skip "cannot 
 tiny "$DIR/study"
 # MPI needs another place for its own shared memory then.
 mkdir "$DIR/mpi"
-export OMPI_MCA_btl_vader_backing_directory=$DIR/mpi OMPI_MCA_osc_sm_backing_directory=$DIR/mpi
+export OMPI_MCA_btl_vader_backing_directory=$DIR/mpi OMPI_MCA_btl_sm_backing_directory=$DIR/mpi OMPI_MCA_osc_sm_backing_directory=$DIR/mpi
 # small ARGS...: memprobe on 2 ranks that see a /dev/shm of 64 KB, which holds the small model and not the large one.
 small() {
     unshare -m sh -c 'mount -t tmpfs -o size=64k none /dev/shm && exec "$@"' sh \
@@ -61,5 +61,5 @@ cp -r "$DIR/study/cache" "$DIR/full/cache"
 rm -rf "$DIR"/full/cache/probe-* "$DIR"/full/cache/store-* "$DIR/study/results"
 head -c "$(($(df --output=avail -B 1 "$DIR/full" | tail -n 1) - 100000))" /dev/zero >"$DIR/full/filler"
 small --set run.cache="$DIR/full/cache" "$DIR/study/config.ini"
-expect 1 "have no room for 183.8 kB that they share: /dev/shm has " "set [run] cache to a folder with room"; one_error
+expect 1 "the weights of $DIR/full/cache/train-" "have no room for 183.8 kB that they share: /dev/shm has " "set [run] cache to a folder with room"; one_error
 [ "$(grep -o '/dev/shm' "$ERR" | wc -l)" = 1 ] || die "the message says it twice"

@@ -176,9 +176,11 @@ static int open_folder(precision_t precision, const char *dir, const tensor_ops_
     model_t *model = NULL;
     int rc = prepare(dir, precision, ops, &checkpoint, &places, &model);
     if (shares) rc = par_agree(rc);
-    if (rc == 0)
+    if (rc == 0) {
         rc = shares ? par_shared_create(places.bytes, spill, &model->block)
                     : par_shared_create_own(places.bytes, &model->block);
+        if (rc != 0) rc = err_context("the weights of %s", dir);
+    }
     if (rc == 0) rc = par_shared_seal(model->block, fill_block(&places, model->block));
     if (rc == 0) point(&places, model);
     mem_free(places.slot);

@@ -81,7 +81,9 @@ static int map_alone(par_shared_t *s) {
     s->block = mmap(NULL, s->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     snprintf(s->place, sizeof s->place, "memory");
     if (s->block != MAP_FAILED) return 0;
-    return err_set("no memory for a block of %zu bytes", s->bytes);
+    char bytes[NUM_TEXT];
+    return err_set("no memory for %s in one piece; use a machine with more, or end what else takes it",
+                   num_print_bytes(bytes, (double)s->bytes));
 }
 
 static int map_shared(par_shared_t *s, const char *const *place, int32_t n) {
