@@ -119,21 +119,21 @@ static int fill_panel(const places_t *p, const slot_t *s, int64_t panel, float *
 /* Bytes of rows after which the pages of the files are given back. */
 enum { FORGET_BYTES = 16 << 20 };
 
-/* This rank's share of all panels. */
+/* This rank's share of all panels: those that begin in its share of all columns of panels, which is one of the work. */
 static int fill_block(const places_t *p, par_shared_t *block) {
-    int64_t panels = 0, first, last, most = 0;
+    int64_t columns = 0, first, last, most = 0;
     for (int64_t i = 0; i < p->slots; i++) {
-        panels += slot_panels(&p->slot[i]);
+        columns += slot_panels(&p->slot[i]) * slot_columns(&p->slot[i]);
         most = p->slot[i].columns > most ? p->slot[i].columns : most;
     }
     float *rows = mem_new(GEMM_PANEL * most, sizeof *rows, "rows of a weight");
     if (rows == NULL) return -1;
-    par_shared_share(block, panels, &first, &last);
+    par_shared_share(block, columns, &first, &last);
     int rc = 0;
-    int64_t before = 0, bytes = 0; // panels of the slots before this one; read since pages were given back
-    for (const slot_t *s = p->slot; s < p->slot + p->slots && rc == 0; before += slot_panels(s++))
-        for (int64_t i = 0; i < slot_panels(s) && rc == 0; i++) {
-            if (before + i < first || before + i >= last) continue;
+    int64_t at = 0, bytes = 0; // bytes: read since pages were given back
+    for (const slot_t *s = p->slot; s < p->slot + p->slots && rc == 0; s++)
+        for (int64_t i = 0; i < slot_panels(s) && rc == 0; i++, at += slot_columns(s)) {
+            if (at < first || at >= last) continue;
             rc = par_go_on(); // large weights take minutes
             if (rc == 0) rc = fill_panel(p, s, i, rows, par_shared_block(block));
             bytes += GEMM_PANEL * slot_columns(s) * (int64_t)sizeof *rows;
