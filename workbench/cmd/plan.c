@@ -172,61 +172,6 @@ static int check_checkpoint(const plan_t *plan, const study_model_t *model) {
                    path, model->name, (long long)shape.context, (long long)need);
 }
 
-/* Local: the files of a checkpoint folder that decide what the model says: weights and config. The tokenizer is
- * compared with the corpus's when it is loaded. */
-static int list_weights(plan_t *plan, int32_t i, plan_weights_t *weights) {
-    char pattern[4096];
-    file_list_t files = {0};
-    const char *dir = plan->study->model[i].checkpoint;
-    snprintf(pattern, sizeof pattern, "%s/*.safetensors", dir);
-    if (file_glob(pattern, &files) != 0 || files.count == 0)
-        return err_set(
-            "%s: no *.safetensors: a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
-            "tokenizer.json",
-            dir);
-    int rc = 0;
-    weights->files = files.count + 1;
-    weights->file = arena_new(plan->arena, weights->files, sizeof *weights->file, "hashes of a checkpoint");
-    for (int64_t f = 0; rc == 0 && f < weights->files; f++) {
-        if (weights->file)
-            weights->file[f].path = f < files.count ? arena_strdup(plan->arena, files.path[f])
-                                                    : format_text(plan->arena, "%s/config.json", dir);
-        if (!weights->file || !weights->file[f].path) rc = -1;
-    }
-    file_list_free(&files);
-    return rc;
-}
-
-/* Collective: the hash of a checkpoint folder, read by all ranks and remembered as that of the inputs is. */
-static int hash_weights(plan_t *plan, int32_t i, int remember, hash_t *hash) {
-    char cache[4096];
-    plan_weights_t *weights = &plan->weights[i];
-    for (int32_t other = 0; other < i; other++) // the same folder, to be probed in another precision
-        if (plan->weights[other].files > 0 &&
-            strcmp(plan->study->model[other].checkpoint, plan->study->model[i].checkpoint) == 0)
-            *weights = plan->weights[other];
-    if (weights->files == 0) {
-        TRY(par_agree(list_weights(plan, i, weights)));
-        int64_t seen[2] = {weights->files, -weights->files};
-        par_min_i64(seen, 2);
-        if (seen[0] != -seen[1])
-            return err_set(
-                "%s: some ranks see %lld files of the checkpoint, others %lld; put it where all nodes see it",
-                plan->study->model[i].checkpoint, (long long)seen[0], (long long)-seen[1]);
-        snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
-        TRY(file_hashes(weights->file, weights->files, cache, remember));
-    }
-    hasher_t *h = hasher_of("checkpoint", 2);
-    if (!h) return -1;
-    for (int64_t f = 0; f < weights->files; f++) add_hash(h, weights->file[f].hash);
-    *hash = hasher_finish(h);
-    return 0;
-}
-
-int plan_weights_hold(const plan_t *plan, int32_t i) {
-    return file_hashes_hold(plan->weights[i].file, plan->weights[i].files);
-}
-
 /* Files are read once, by rank 0; the other ranks get the hash. Collective. */
 static int hash_on_rank0(int (*compute)(void *, hash_t *), void *what, hash_t *hash) {
     int rc = par_rank() == 0 ? compute(what, hash) : 0;
@@ -392,7 +337,7 @@ static int plan_model(plan_t *plan, int32_t i, int remember, hash_t ingest, hash
     const study_model_t *model = &plan->study->model[i];
     if (!model->train) {
         plan->model_dir[i] = model->checkpoint;
-        return hash_weights(plan, i, remember, hash);
+        return plan_weights_hash(plan, i, remember, hash);
     }
     hasher_t *h = hasher_of("train", FORMAT_TRAIN);
     if (!h) return -1;

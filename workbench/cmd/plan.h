@@ -62,6 +62,8 @@ int plan_create(study_t *study, plan_t *plan);
 int plan_stages(plan_t *plan, int remember);
 /* Collective, when the inputs have been read: an error when they are not what was hashed. */
 int plan_inputs_hold(const plan_t *plan);
+/* Collective: the hash of the checkpoint folder that model i is given by. */
+int plan_weights_hash(plan_t *plan, int32_t i, int remember, hash_t *hash);
 /* Collective, when the weights of model i have been read: likewise. */
 int plan_weights_hold(const plan_t *plan, int32_t i);
 void plan_free(plan_t *plan);

@@ -1,0 +1,61 @@
+/* The checkpoints that a study was given: hashed by all ranks and remembered, as the inputs are. */
+#include "base/err.h"
+#include "cmd/plan.h"
+#include "par/par.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Local: the files of a checkpoint folder that decide what the model says: weights and config. The tokenizer is
+ * compared with the corpus's when it is loaded. */
+static int list_weights(plan_t *plan, int32_t i, plan_weights_t *weights) {
+    char path[4096];
+    file_list_t files = {0};
+    const char *dir = plan->study->model[i].checkpoint;
+    snprintf(path, sizeof path, "%s/*.safetensors", dir);
+    if (file_glob(path, &files) != 0 || files.count == 0)
+        return err_set(
+            "%s: no *.safetensors: a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
+            "tokenizer.json",
+            dir);
+    int rc = 0;
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    weights->files = files.count + 1;
+    weights->file = arena_new(plan->arena, weights->files, sizeof *weights->file, "hashes of a checkpoint");
+    for (int64_t f = 0; rc == 0 && f < weights->files; f++) {
+        if (weights->file) weights->file[f].path = arena_strdup(plan->arena, f < files.count ? files.path[f] : path);
+        if (!weights->file || !weights->file[f].path) rc = -1;
+    }
+    file_list_free(&files);
+    return rc;
+}
+
+int plan_weights_hash(plan_t *plan, int32_t i, int remember, hash_t *hash) {
+    char cache[4096];
+    plan_weights_t *weights = &plan->weights[i];
+    for (int32_t other = 0; other < i; other++) // the same folder, to be probed in another precision
+        if (plan->weights[other].files > 0 &&
+            strcmp(plan->study->model[other].checkpoint, plan->study->model[i].checkpoint) == 0)
+            *weights = plan->weights[other];
+    if (weights->files == 0) {
+        TRY(par_agree(list_weights(plan, i, weights)));
+        int64_t seen[2] = {weights->files, -weights->files};
+        par_min_i64(seen, 2);
+        if (seen[0] != -seen[1])
+            return err_set(
+                "%s: some ranks see %lld files of the checkpoint, others %lld; put it where all nodes see it",
+                plan->study->model[i].checkpoint, (long long)seen[0], (long long)-seen[1]);
+        snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
+        TRY(file_hashes(weights->file, weights->files, cache, remember));
+    }
+    hasher_t *h = hasher_create();
+    if (!h) return -1;
+    hasher_add_text(h, "checkpoint");
+    hasher_add_i64(h, 2);
+    for (int64_t f = 0; f < weights->files; f++) hasher_add(h, &weights->file[f].hash, sizeof(hash_t));
+    *hash = hasher_finish(h);
+    return 0;
+}
+
+int plan_weights_hold(const plan_t *plan, int32_t i) {
+    return file_hashes_hold(plan->weights[i].file, plan->weights[i].files);
+}
