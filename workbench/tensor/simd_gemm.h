@@ -59,6 +59,7 @@ __attribute__((always_inline)) static inline v16 gemm_load(const packed_type_t t
 
 /* One step of 16 chains: a multiply-add, or two of pairs of bf16 (simd_dot_bf16.h). */
 __attribute__((always_inline)) static inline v16 gemm_step(const packed_type_t type, v16 a, v16 b, v16 sum) {
+    (void)type; // on a CPU without such a product
 #ifdef __AVX512BF16__
     if (type == PACKED_DOT_BF16) return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
 #elif defined(V16_FLUSHES)
