@@ -32,6 +32,14 @@ enum {
                                      // unless a single tile's columns need more
 };
 
+/* Whether two terms of the chains are added between two jumps, which is a few percent faster. Clang would run out of
+ * registers. */
+#ifdef __clang__
+enum { GEMM_TWO = 0 };
+#else
+enum { GEMM_TWO = 1 };
+#endif
+
 /* sum + bias, C + that, for one vector of C. */
 static inline void gemm_finish(const gemm_tile_t *t, v16 sum, int64_t row, int64_t column) {
     float *c = t->c + row * t->ldc + column;
@@ -71,9 +79,16 @@ __attribute__((always_inline)) static inline v16 gemm_step(const packed_type_t t
     return v16_fma(a, b, sum);
 }
 
-/* Whether registers are left for a row of columns of B beside the accumulators. */
-__attribute__((always_inline)) static inline int gemm_columns_fit(const int rows, const int width) {
-    return (rows + 1) * width < V16_REGISTERS;
+/* Whether registers are left for a row of columns of B beside the accumulators and what a step needs. */
+__attribute__((always_inline)) static inline int gemm_columns_fit(const packed_type_t type, const int rows,
+                                                                  const int width) {
+#ifdef __AVX512BF16__
+    const int lean = 1;
+#else
+    const int lean = type != PACKED_DOT_BF16;
+#endif
+    (void)type;
+    return lean && (rows + 1) * width < V16_REGISTERS;
 }
 
 /* One term of every chain of a tile: the numbers at b of its first panel and of those beside it, times those of A. */
@@ -85,7 +100,7 @@ __attribute__((always_inline)) static inline void gemm_term(const gemm_tile_t *t
     for (int j = 0; j < width; j++) {
         int64_t at = j / 2 * t->panel + j % 2 * 16;
         column[j] = gemm_load(type, t->b, b + at);
-        if (gemm_columns_fit(rows, width)) v16_keep(&column[j]);
+        if (gemm_columns_fit(type, rows, width)) v16_keep(&column[j]);
         __builtin_prefetch(fetch + at * gemm_bytes(type));
     }
     V16_UNROLL
@@ -96,16 +111,23 @@ __attribute__((always_inline)) static inline void gemm_term(const gemm_tile_t *t
     }
 }
 
+/* The place as a register of its own, to which the distances of rows are added: else the compiler keeps that of each
+ * row from either term, and vectors give way to them. */
+static inline const float *gemm_place(const float *a) {
+    __asm__("" : "+r"(a));
+    return a;
+}
+
 /* One tile. type, rows and width are constants at every call, so that all loops over them unroll into registers. */
 __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const packed_type_t type,
                                                             const int rows, const int width) {
     const int64_t k = t->k;
-    const int two = gemm_columns_fit(rows, width); // terms between two jumps, else one
+    const int two = GEMM_TWO && gemm_columns_fit(type, rows, width);
     const int64_t block = type == PACKED_DOT_BF16 ? GEMM_BLOCK / 2 : GEMM_BLOCK;
     float total[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4][16];
     v16 sum[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4];
     const char *fetch = t->fetch;
-    for (int64_t first = 0; first == 0 || first < k; first += block) {
+    for (int64_t first = 0;; first += block) {
         int64_t n = k - first < block ? k - first : block;
         const float *a = t->a + first * t->a_col;
         int64_t b = first * GEMM_PANEL;
@@ -113,7 +135,7 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
         for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
         for (; two && n >= 2; n -= 2, a += 2 * t->a_col, b += 2 * GEMM_PANEL, fetch += 2 * t->fetch_step) {
             gemm_term(t, type, rows, width, a, b, fetch, sum);
-            gemm_term(t, type, rows, width, a + t->a_col, b + GEMM_PANEL, fetch + t->fetch_step, sum);
+            gemm_term(t, type, rows, width, gemm_place(a + t->a_col), b + GEMM_PANEL, fetch + t->fetch_step, sum);
         }
         for (; n > 0; n--, a += t->a_col, b += GEMM_PANEL, fetch += t->fetch_step)
             gemm_term(t, type, rows, width, a, b, fetch, sum);
@@ -121,10 +143,9 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
             V16_UNROLL
             for (int i = 0; i < rows * width; i++) sum[i] = v16_add(v16_load(total[i]), sum[i]);
         }
-        if (first + block < k) {
-            V16_UNROLL
-            for (int i = 0; i < rows * width; i++) v16_store(total[i], sum[i]);
-        }
+        if (first + block >= k) break;
+        V16_UNROLL
+        for (int i = 0; i < rows * width; i++) v16_store(total[i], sum[i]);
     }
     V16_UNROLL
     for (int i = 0; i < rows * width; i++) gemm_finish(t, sum[i], i / width, i % width * 16);
