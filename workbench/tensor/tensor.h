@@ -58,7 +58,7 @@ typedef enum {
     PACKED_F16,
     /* A product of its own: both factors are rounded to bf16, two terms a step, denormals are zeros, as the instruction
      * VDPBF16PS has it and ref_dot_bf16.c defines it. Stored as pairs [n / 32][(k + 1) / 2][32][2]. A kernel without
-     * the instruction has the same bits, at about the rate of F32. */
+     * the instruction has the same bits, with AVX at about the rate of F32, with NEON at that of the reference. */
     PACKED_DOT_BF16
 } packed_type_t;
 typedef struct {
