@@ -73,8 +73,6 @@ __attribute__((always_inline)) static inline v16 gemm_step(const packed_type_t t
 #elif defined(V16_FLUSHES)
     if (type == PACKED_DOT_BF16)
         return v16_fma(v16_pair_even(a), v16_pair_even(b), v16_fma(v16_pair_odd(a), v16_pair_odd(b), sum));
-#else
-    (void)type; // pairs never come here
 #endif
     return v16_fma(a, b, sum);
 }
