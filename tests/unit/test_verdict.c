@@ -102,6 +102,32 @@ static void test_families(void **state) {
     }
 }
 
+/* Suffixes that are over within a piece or before the second. */
+static void test_short_suffixes(void **state) {
+    (void)state;
+    model_t *model = check_model(1, "auto");
+    probe_set_t set;
+    make_set(model, NULL, &set);
+    for (int64_t suffix = 1; suffix < 6; suffix++) {
+        engine_t spec = {CONTEXTS, contexts, suffix, 90, MEASURE_ALL};
+        int exact = 0;
+        check_ok(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL));
+        record_t *all = check_records("bare", RECORDS);
+        spec.measure = MEASURE_VERDICT;
+        check_ok(engine_run(&spec, model, &set, &bare, 1, "tiny", scratch_dir, NULL));
+        record_t *alone = check_records("bare", RECORDS);
+        for (int64_t i = 0; i < RECORDS; i++) {
+            assert_int_equal(alone[i].first_mismatch, all[i].first_mismatch);
+            assert_int_equal(alone[i].exact, all[i].exact);
+            exact += all[i].exact;
+        }
+        assert_in_range(exact, 1, RECORDS - 1);
+        mem_free(all);
+        mem_free(alone);
+    }
+    model_free(model);
+}
+
 /* An attachment that counts the rows whose logits are made, and hands them on to a memory. */
 typedef struct {
     const attachment_t *memory;
@@ -269,7 +295,7 @@ static void test_no_folder(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_families), cmocka_unit_test(test_memory),    cmocka_unit_test(test_verify),
-        cmocka_unit_test(test_nan),      cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_nan),      cmocka_unit_test(test_no_folder), cmocka_unit_test(test_short_suffixes),
     };
     par_init(&argc, &argv);
     int failed = cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -59,7 +59,7 @@ typedef struct {
     int32_t n_context;
     const int64_t *context; // tokens of context, each <= length - suffix
     int64_t suffix;         // the last tokens of every probe
-    int64_t batch_tokens;   // tokens of one forward; with MEASURE_VERDICT there are caches for twice as many
+    int64_t batch_tokens;   // tokens of one forward, at most; the caches hold as many, or one probe
     measure_t measure;
 } engine_t;
 

@@ -1,7 +1,8 @@
-/* Verdicts alone. A rank keeps a pool of candidates, probes whose verdict is not known yet. In every round it adds a
- * batch of new ones, if there is room, and feeds each candidate its next piece: contexts of the new and pieces of the
- * older ones in the same forward pass. Those that missed with every arm, or reached the end, leave the pool. The pool
- * is emptied before the context length changes, so all of its candidates have the same. */
+/* Verdicts alone. A rank keeps a pool of candidates, probes whose verdict is not known yet. In every round it adds as
+ * many new ones as there is room for, and feeds each candidate its next piece: contexts of the new and pieces of the
+ * older ones in the same forward pass. Those that missed with every arm, or reached the end, leave the pool. It has
+ * room for a batch, so it takes no more memory than a pass that measures everything. The pool is emptied before the
+ * context length changes, so all of its candidates have the same. */
 #include "probe/verdict.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -82,15 +83,14 @@ static int make_arrays(pool_t *p) {
     return 0;
 }
 
-/* An empty pool for the context length of the loaded batch. It has room for two batches: one of new candidates, one of
- * old ones. */
+/* An empty pool for the context length of the loaded batch. */
 static int pool_open(pool_t *p) {
     const batch_t *b = p->batch;
-    const int64_t longest = b->context + b->spec->suffix - 1, tokens = b->spec->batch_tokens;
+    const int64_t longest = b->context + b->spec->suffix - 1;
     const int64_t probes = probes_at(b->set, b->context + b->spec->suffix).n;
-    p->room = 2 * batch_probes(b->spec, b->context);
+    p->room = batch_probes(b->spec, b->context);
     if (p->room > probes) p->room = probes;
-    p->rows = p->room * longest < tokens ? p->room * longest : tokens > longest ? tokens : longest;
+    p->rows = p->room * longest;
     p->arena = arena_create(1 << 16);
     if (p->arena == NULL || make_arrays(p) != 0 ||
         session_create(b->model, (int32_t)p->room, longest, p->rows, &p->session) != 0) {
@@ -113,14 +113,17 @@ static void start(pool_t *p, candidate_t *c) {
     for (int32_t a = 0; a < p->n_arms; a++) mismatch[a] = OPEN;
 }
 
-static void add_batch(pool_t *p) {
+/* Probes from number `first` of the loaded batch on, as many as there is room for; returns how many. */
+static int64_t add(pool_t *p, int64_t first) {
     const batch_t *b = p->batch;
-    for (int64_t i = 0; i < b->count; i++) {
+    const int64_t room = p->room - p->count, n = b->count - first < room ? b->count - first : room;
+    for (int64_t i = first; i < first + n; i++) {
         candidate_t *c = &p->candidate[p->count++];
         *c = (candidate_t){
             .probe = b->first + i, .id = b->id + i, .window = b->window[i], .sequence = p->spare[p->room - p->count]};
         start(p, c);
     }
+    return n;
 }
 
 /* Tokens of a window that are ever fed: the last is only predicted. */
@@ -130,8 +133,9 @@ static int64_t end_of(const pool_t *p) {
 
 /* Length of the next piece: the context, then 1, 2, 4, ... */
 static int64_t next_piece(const pool_t *p, const candidate_t *c) {
-    int64_t piece = c->fed == 0 ? p->context : c->fed - p->context + 1, left = end_of(p) - c->fed;
-    return piece < left || c->fed == 0 ? piece : left;
+    if (c->fed == 0) return p->context;
+    const int64_t piece = c->fed - p->context + 1, left = end_of(p) - c->fed;
+    return piece < left ? piece : left;
 }
 
 /* All of a window: whether a probe can be asked of a model must not depend on how far it gets. */
@@ -143,21 +147,19 @@ static int check_tokens(const pool_t *p, const candidate_t *c) {
     return 0;
 }
 
-/* Lays out the next pieces of the candidates from `first` on, as many as fit in a forward; returns how many. */
-static int64_t lay_out(pool_t *p, int64_t first) {
-    int64_t n = 0, row = 0;
+/* Lays out the next piece of every candidate. */
+static void lay_out(pool_t *p) {
+    int64_t row = 0;
     p->looks = 0;
-    for (; first + n < p->count; n++) {
-        const candidate_t *c = &p->candidate[first + n];
+    for (int64_t i = 0; i < p->count; i++) {
+        const candidate_t *c = &p->candidate[i];
         int64_t piece = next_piece(p, c);
-        if (piece > p->rows - row) break;
-        p->sequence[n] = c->sequence;
-        p->length[n] = piece;
+        p->sequence[i] = c->sequence;
+        p->length[i] = piece;
         memcpy(p->tokens + row, c->window + c->fed, (size_t)piece * sizeof *p->tokens);
         for (int64_t at = c->fed; at < c->fed + piece; at++, row++)
-            if (at >= p->context - 1) p->look[p->looks++] = (look_t){row, first + n, (int32_t)(at + 1 - p->context)};
+            if (at >= p->context - 1) p->look[p->looks++] = (look_t){row, i, (int32_t)(at + 1 - p->context)};
     }
-    return n;
 }
 
 /* One arm looks at those candidates that it has not left yet. */
@@ -187,17 +189,15 @@ static int look(pool_t *p, int32_t a) {
 static int feed(pool_t *p) {
     for (int64_t i = 0; i < p->count; i++)
         if (p->candidate[i].fed == 0) TRY(check_tokens(p, &p->candidate[i]));
-    for (int64_t first = 0, n; first < p->count; first += n) {
-        n = lay_out(p, first);
-        TRY(session_forward(p->session, (int32_t)n, p->sequence, p->length, p->tokens, p->arms[0].attach));
-        for (int32_t a = 0; a < p->n_arms; a++)
-            if (look(p, a) != 0) return err_context("arm %s", p->arms[a].name);
-        for (int64_t i = 0; i < n; i++) {
-            p->candidate[first + i].fed += p->length[i];
-            p->batch->work.tokens += p->length[i];
-        }
-        p->batch->work.positions += p->looks;
+    lay_out(p);
+    TRY(session_forward(p->session, (int32_t)p->count, p->sequence, p->length, p->tokens, p->arms[0].attach));
+    for (int32_t a = 0; a < p->n_arms; a++)
+        if (look(p, a) != 0) return err_context("arm %s", p->arms[a].name);
+    for (int64_t i = 0; i < p->count; i++) {
+        p->candidate[i].fed += p->length[i];
+        p->batch->work.tokens += p->length[i];
     }
+    p->batch->work.positions += p->looks;
     return 0;
 }
 
@@ -276,10 +276,11 @@ static int take_batch(pool_t *p) {
         pool_close(p);
         TRY(pool_open(p));
     }
-    while (p->count + b->count > p->room)
+    for (int64_t added = 0; added < b->count;) {
+        added += add(p, added);
         if (step(p) != 0) return blame(p);
-    add_batch(p);
-    return step(p) == 0 ? 0 : blame(p);
+    }
+    return 0;
 }
 
 int verdict_run(batch_t *b, const arm_t *arms, int32_t n_arms, par_tickets_t *tickets, par_out_t **out) {
