@@ -16,6 +16,7 @@
 #include "model/model.h"
 #include "model/train.h"
 #include "par/par.h"
+#include "shapes.h"
 #include "stats/stats.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,18 +151,7 @@ static int time_probing(const model_t *model, const probe_set_t *set, int64_t co
 
 /* GPT-2 small with random weights. */
 static int bench_probing(const tensor_ops_t *ops, int64_t context, int64_t suffix, int64_t probes) {
-    const model_spec_t spec = {.family = "gpt2",
-                               .vocab = 50257,
-                               .layers = 12,
-                               .width = 768,
-                               .heads = 12,
-                               .head_size = 64,
-                               .ffn = 3072,
-                               .context = 1024,
-                               .norm_eps = 1e-5f,
-                               .act = ACT_GELU_TANH,
-                               .learned_positions = 1,
-                               .tied_head = 1};
+    const model_spec_t spec = shape_gpt2_124m();
     const int64_t length = context + suffix;
     model_t *model;
     int32_t *tokens = mem_new(probes * length, sizeof *tokens, "bench");
@@ -213,19 +203,8 @@ static int read_sources(const char *dir, sources_t *sources) {
 }
 
 static int train_small(const tensor_ops_t *ops, const char *dir, model_t **model) {
-    const model_spec_t spec = {.family = "gpt_neox",
-                               .vocab = END + 1,
-                               .layers = 3,
-                               .width = 128,
-                               .heads = 4,
-                               .head_size = 32,
-                               .ffn = 512,
-                               .context = CONTEXT + SUFFIX,
-                               .rotary_dims = 8,
-                               .rotary_base = 10000,
-                               .norm_eps = 1e-5f,
-                               .parallel_residual = 1,
-                               .end_token = END};
+    model_spec_t spec = shape_neox(END + 1, 3, 128, 4, CONTEXT + SUFFIX);
+    spec.end_token = END;
     const train_t train = {.epochs = 8,
                            .batch = 16,
                            .lr = 4e-3,

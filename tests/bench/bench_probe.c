@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "par/par.h"
 #include "probe/engine.h"
+#include "shapes.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -203,31 +204,12 @@ static int bench_shapes(const shape_t *shape, int64_t n, const char *dir) {
 
 /* A model of the quickstart. */
 static model_spec_t trained(int64_t layers, int64_t width, int64_t heads) {
-    return (model_spec_t){.family = "gpt_neox",
-                          .vocab = 4096,
-                          .layers = layers,
-                          .width = width,
-                          .heads = heads,
-                          .head_size = width / heads,
-                          .ffn = 4 * width,
-                          .context = 128,
-                          .rotary_dims = width / heads / 4,
-                          .rotary_base = 10000,
-                          .norm_eps = 1e-5f,
-                          .parallel_residual = 1};
+    return shape_neox(4096, layers, width, heads, 128);
 }
 
 int main(int argc, char **argv) {
     const model_spec_t small = trained(2, 64, 2), medium = trained(3, 128, 4), large = trained(3, 256, 8);
-    model_spec_t pythia = trained(12, 768, 12), gpt2, llama;
-    pythia.vocab = 50304, pythia.context = 2048;
-    gpt2 = pythia;
-    gpt2.family = "gpt2", gpt2.vocab = 50257, gpt2.context = 1024, gpt2.act = ACT_GELU_TANH;
-    gpt2.parallel_residual = 0, gpt2.rotary_dims = 0, gpt2.learned_positions = gpt2.tied_head = 1;
-    llama = trained(30, 576, 9);
-    llama.family = "llama", llama.vocab = 49152, llama.context = 2048, llama.kv_heads = 3, llama.ffn = 1536;
-    llama.rotary_dims = 64, llama.norm = NORM_RMS, llama.gated_ffn = 1, llama.act = ACT_SILU, llama.tied_head = 1;
-    llama.parallel_residual = 0, llama.attention_bias = llama.ffn_bias = BIAS_NONE;
+    const model_spec_t gpt2 = shape_gpt2_124m(), pythia = shape_pythia_160m(), llama = shape_llama_135m();
     const shape_t shape[] = {
         {"small", &small, 64, 32, 1000, MEASURE_ALL},      {"medium", &medium, 64, 32, 500, MEASURE_ALL},
         {"large", &large, 64, 32, 200, MEASURE_ALL},       {"large", &large, 96, 32, 200, MEASURE_ALL},

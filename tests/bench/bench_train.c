@@ -9,6 +9,7 @@
 #include "model/backward.h"
 #include "model/train.h"
 #include "par/par.h"
+#include "shapes.h"
 #include "tensor/tensor.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,19 +195,7 @@ static int time_steps(const model_spec_t *spec, const tensor_ops_t *ops, int64_t
 }
 
 static int bench_shape(double peak, int64_t width, int64_t layers, int64_t context, int64_t batch) {
-    const model_spec_t spec = {.family = "gpt_neox",
-                               .vocab = 4096,
-                               .layers = layers,
-                               .width = width,
-                               .heads = width / 32,
-                               .head_size = 32,
-                               .ffn = 4 * width,
-                               .context = context,
-                               .rotary_dims = 8,
-                               .rotary_base = 10000,
-                               .norm_eps = 1e-5f,
-                               .parallel_residual = 1,
-                               .end_token = 0};
+    const model_spec_t spec = shape_neox(4096, layers, width, width / 32, context);
     const tensor_ops_t timed = timed_table();
     double best, all;
     TRY(time_steps(&spec, real, batch, &best, &all));
