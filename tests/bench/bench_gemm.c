@@ -1,6 +1,7 @@
 /* The matrix product at sizes of real decoders: GFLOP/s, the share of the measured peak of one core, and OpenBLAS on
- * the same numbers in the same process. Each figure is the median of several runs after one that warms up. Then the
- * same with few rows and weights that no cache holds, as decoding has them, where the memory is the limit. */
+ * the same numbers in the same process. Each figure is the best of several turns, in each of which the peak, ours and
+ * OpenBLAS are measured side by side: other programs on the machine disturb all of them. Then the same with few rows
+ * and weights that no cache holds, as decoding has them, where the memory is the limit. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tensor/tensor.h"
@@ -30,30 +31,42 @@ static void run_openblas(const tensor_ops_t *ops, const job_t *j) {
                 (blasint)j->n);
 }
 
-static int compare_double(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+static double larger(double a, double b) {
+    return a > b ? a : b;
 }
 
-/* FLOP/s; each run repeats the product until 5 ms have passed. */
+/* FLOP/s of one turn: the product again and again until 5 ms have passed. */
 static double rate(void (*run)(const tensor_ops_t *, const job_t *), const tensor_ops_t *ops, const job_t *j) {
-    double flop = 2.0 * (double)j->m * (double)j->n * (double)j->k, result[RUNS];
-    run(ops, j);
-    for (int r = 0; r < RUNS; r++) {
-        double start = clock_cpu(), seconds;
-        int64_t times = 0;
-        do {
-            run(ops, j);
-            times++;
-        } while ((seconds = clock_cpu() - start) < 0.005);
-        result[r] = flop * (double)times / seconds;
-    }
-    qsort(result, RUNS, sizeof *result, compare_double);
-    return result[RUNS / 2];
+    double flop = 2.0 * (double)j->m * (double)j->n * (double)j->k, start = clock_cpu(), seconds;
+    int64_t times = 0;
+    do {
+        run(ops, j);
+        times++;
+    } while ((seconds = clock_cpu() - start) < 0.005);
+    return flop * (double)times / seconds;
 }
 
-static int bench_shape(const tensor_ops_t *ops, double peak, int64_t n, int64_t k, int transposed) {
-    static const int64_t rows[] = {1, 2, 4, 8, 12, 16, 32, 64, 96, 192, 512};
+/* The smallest share of the peak with 8 rows or more, and where. */
+typedef struct {
+    double share;
+    job_t job;
+} least_t;
+
+static void bench_rows(const tensor_ops_t *ops, const job_t *j, least_t *least) {
+    double peak = 0, own = 0, other = 0;
+    for (int r = 0; r < RUNS; r++) {
+        peak = larger(peak, tensor_peak(ops));
+        own = larger(own, rate(run_own, ops, j));
+        other = larger(other, rate(run_openblas, ops, j));
+    }
+    printf("%6lld %6lld %6lld %-3s %9.1f %6.1f%% %10.1f %7.2f\n", (long long)j->m, (long long)j->n, (long long)j->k,
+           j->transposed ? "A'B" : "AB", own / 1e9, 100 * own / peak, other / 1e9, own / other);
+    fflush(stdout);
+    if (j->m >= 8 && own / peak < least->share) *least = (least_t){own / peak, *j};
+}
+
+static int bench_shape(const tensor_ops_t *ops, int64_t n, int64_t k, int transposed, least_t *least) {
+    static const int64_t rows[] = {1, 2, 4, 8, 9, 10, 12, 13, 16, 24, 32, 48, 64, 100, 512};
     enum { SIZES = sizeof rows / sizeof *rows };
     const int64_t most = rows[SIZES - 1];
     float *a = mem_new(most * k, sizeof *a, "A"), *b = mem_new(n * k, sizeof *b, "B");
@@ -65,9 +78,7 @@ static int bench_shape(const tensor_ops_t *ops, double peak, int64_t n, int64_t 
     gemm_pack(n, k, b, 1, k, packed);
     for (int i = 0; i < SIZES; i++) {
         job_t job = {.m = rows[i], .n = n, .k = k, .transposed = transposed, .a = a, .b = b, .packed = packed, .c = c};
-        double own = rate(run_own, ops, &job), other = rate(run_openblas, ops, &job);
-        printf("%6lld %6lld %6lld %-3s %9.1f %6.1f%% %10.1f %7.2f\n", (long long)job.m, (long long)n, (long long)k,
-               transposed ? "A'B" : "AB", own / 1e9, 100 * own / peak, other / 1e9, own / other);
+        bench_rows(ops, &job, least);
     }
     mem_free(a), mem_free(b), mem_free(packed), mem_free(c);
     return 0;
@@ -139,10 +150,6 @@ static double decode_rate_openblas(const decode_t *d, CBLAS_TRANSPOSE b) {
     return (double)(matrices * floats) * sizeof(float) / (clock_cpu() - start);
 }
 
-static double larger(double a, double b) {
-    return a > b ? a : b;
-}
-
 /* The best of several rounds, in each of which all take their turn, so that a busy machine is busy for all. */
 static void bench_decode_rows(const tensor_ops_t *ops, const decode_t *d, double memory) {
     double f32 = 0, bf16 = 0, f16 = 0, blas = 0;
@@ -187,13 +194,16 @@ static int bench_decode(const tensor_ops_t *ops) {
 int main(int argc, char **argv) {
     const tensor_ops_t *ops = tensor_kernels(argc > 1 ? argv[1] : "auto");
     if (!ops) return 1;
-    double peak = tensor_peak(ops);
-    printf("gemm: kernels %s, measured peak %.1f GFLOP/s; OpenBLAS core %s, %d thread(s)\n", ops->name, peak / 1e9,
-           openblas_get_corename(), openblas_get_num_threads());
+    printf("gemm: kernels %s, measured peak %.1f GFLOP/s; OpenBLAS core %s, %d thread(s)\n", ops->name,
+           tensor_peak(ops) / 1e9, openblas_get_corename(), openblas_get_num_threads());
     printf("%6s %6s %6s %-3s %9s %7s %10s %7s\n", "m", "n", "k", "", "GFLOP/s", "peak", "OpenBLAS", "ratio");
-    static const int64_t shape[][3] = {{768, 768, 0},   {3072, 768, 0}, {768, 3072, 0}, {4096, 1024, 0},
-                                       {1024, 4096, 0}, {1024, 256, 0}, {768, 768, 1}};
+    static const int64_t shape[][3] = {{768, 768, 0},   {2304, 768, 0},  {3072, 768, 0},
+                                       {768, 3072, 0},  {4096, 1024, 0}, {1024, 4096, 0},
+                                       {5632, 2048, 0}, {1024, 256, 0},  {768, 768, 1}};
+    least_t least = {.share = 1e30};
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-        if (bench_shape(ops, peak, shape[i][0], shape[i][1], (int)shape[i][2])) return 1;
+        if (bench_shape(ops, shape[i][0], shape[i][1], (int)shape[i][2], &least)) return 1;
+    printf("8 rows or more: at least %.1f %% of the peak (m = %lld, n = %lld, k = %lld)\n", 100 * least.share,
+           (long long)least.job.m, (long long)least.job.n, (long long)least.job.k);
     return bench_decode(ops) ? 1 : 0;
 }

@@ -28,8 +28,7 @@ enum {
     GEMM_AHEAD = 16,                 // steps of k that B is fetched ahead, of F32; a tile of several panels
     GEMM_AHEAD_TALL = 64,            // reads as many places, and a tall one is at work for longer on each
     GEMM_SHARERS = 8,                // groups of rows up to which B may be slower to come than to be used
-    GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over more rows uses: stays in the L2 cache,
-                                     // unless a single tile's columns need more
+    GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over more rows uses: stays in the L2 cache
 };
 
 /* Whether two terms of the chains are added between two jumps, which is a few percent faster. Clang would run out of
@@ -304,11 +303,8 @@ static void gemm_row_group(const gemm_work_t *w, int64_t first, int64_t last, in
 static void gemm_rows(gemm_work_t w, int64_t m, int64_t n) {
     w.cut = gemm_cut(m);
     w.n = n;
-    int64_t k = w.first.k, tile = gemm_width((int)w.cut.last) * 16;
-    w.chunk = w.cut.groups > GEMM_SHARERS ? GEMM_CHUNK / (k > 0 ? k : 1) * GEMM_PANEL : GEMM_PANEL;
-    if (w.chunk < tile) w.chunk = tile;
-    if (w.chunk < GEMM_PANEL) w.chunk = GEMM_PANEL;
-    if (w.cut.groups == 1) w.chunk = n;
+    w.chunk = w.cut.groups > 1 ? GEMM_PANEL : n;
+    if (w.cut.groups > GEMM_SHARERS && w.first.k > 0 && w.first.k < GEMM_CHUNK) w.chunk *= GEMM_CHUNK / w.first.k;
     for (int64_t first = 0; first < n; first += w.chunk)
         for (int64_t g = 0; g < w.cut.groups; g++)
             gemm_row_group(&w, first, n - first < w.chunk ? n : first + w.chunk, g);
