@@ -35,6 +35,19 @@ expect 0
 for file in model.safetensors config.json; do
     grep -q "^$DIR/model/$file," "$DIR/study/cache/inputs.csv" || die "the hash of $file is not remembered"
 done
+# Which file is read, its name and the index say: with other names, or another index, it is another model.
+named() { ranks 1 plan "$DIR/study/again.ini"; expect 0; grep '^probe large ' "$OUT" | grep -o '[^ ]*$'; }
+cp "$DIR/model/model.safetensors" "$DIR/model/model_2.safetensors"
+printf ' ' >>"$DIR/model/model_2.safetensors"
+before=$(named)
+mv "$DIR/model/model.safetensors" "$DIR/model/base.safetensors" # still the first of two
+mv "$DIR/model/model_2.safetensors" "$DIR/model/model.safetensors"
+[ -n "$before" ] && [ "$(named)" != "$before" ] || die "weights of another name are taken for the same model"
+mv "$DIR/model/base.safetensors" "$DIR/model/model.safetensors"
+before=$(named)
+echo '{"weight_map": {}}' >"$DIR/model/model.safetensors.index.json"
+[ "$(named)" != "$before" ] || die "another index is taken for the same model"
+rm "$DIR/model/model.safetensors.index.json"
 # Weights that change between their hash and their reading are not those that the results would be named by: the training
 # of another model takes the time in between.
 printf '[model.other]\ntrain = yes\nlayers = 1\nwidth = 16\nheads = 2\ncontext = 64\nbatch = 16\nepochs = 60\n' >>"$DIR/study/again.ini"

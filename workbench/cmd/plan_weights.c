@@ -1,12 +1,19 @@
 /* The checkpoints that a study was given: hashed by all ranks and remembered, as the inputs are. */
 #include "base/err.h"
+#include "base/file.h"
 #include "cmd/plan.h"
 #include "par/par.h"
 #include <stdio.h>
 #include <string.h>
 
-/* Local: the files of a checkpoint folder that decide what the model says: weights and config. The tokenizer is
- * compared with the corpus's when it is loaded. */
+static int add_file(plan_t *plan, const char *path, plan_weights_t *weights) {
+    file_hash_t *file = &weights->file[weights->files++];
+    file->path = arena_strdup(plan->arena, path);
+    return file->path ? 0 : -1;
+}
+
+/* Local: the files of a checkpoint folder that decide what the model says: weights, config, and the index that says
+ * which tensor is read from which file. The tokenizer is compared with the corpus's when it is loaded. */
 static int list_weights(plan_t *plan, int32_t i, plan_weights_t *weights) {
     char path[4096];
     file_list_t files = {0};
@@ -17,15 +24,14 @@ static int list_weights(plan_t *plan, int32_t i, plan_weights_t *weights) {
             "%s: no *.safetensors: a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
             "tokenizer.json",
             dir);
-    int rc = 0;
-    snprintf(path, sizeof path, "%s/config.json", dir);
-    weights->files = files.count + 1;
-    weights->file = arena_new(plan->arena, weights->files, sizeof *weights->file, "hashes of a checkpoint");
-    for (int64_t f = 0; rc == 0 && f < weights->files; f++) {
-        if (weights->file) weights->file[f].path = arena_strdup(plan->arena, f < files.count ? files.path[f] : path);
-        if (!weights->file || !weights->file[f].path) rc = -1;
-    }
+    weights->file = arena_new(plan->arena, files.count + 2, sizeof *weights->file, "hashes of a checkpoint");
+    int rc = weights->file ? 0 : -1;
+    for (int64_t f = 0; rc == 0 && f < files.count; f++) rc = add_file(plan, files.path[f], weights);
     file_list_free(&files);
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    if (rc == 0) rc = add_file(plan, path, weights);
+    snprintf(path, sizeof path, "%s/model.safetensors.index.json", dir);
+    if (rc == 0 && file_exists(path)) rc = add_file(plan, path, weights);
     return rc;
 }
 
@@ -50,8 +56,11 @@ int plan_weights_hash(plan_t *plan, int32_t i, int remember, hash_t *hash) {
     hasher_t *h = hasher_create();
     if (!h) return -1;
     hasher_add_text(h, "checkpoint");
-    hasher_add_i64(h, 2);
-    for (int64_t f = 0; f < weights->files; f++) hasher_add(h, &weights->file[f].hash, sizeof(hash_t));
+    hasher_add_i64(h, 3);
+    for (int64_t f = 0; f < weights->files; f++) { // the names too: they say which file is read
+        hasher_add_text(h, strrchr(weights->file[f].path, '/') + 1);
+        hasher_add(h, &weights->file[f].hash, sizeof(hash_t));
+    }
     *hash = hasher_finish(h);
     return 0;
 }
