@@ -15,7 +15,7 @@ small() {
         timeout 120 mpirun --oversubscribe -n 2 "$MEMPROBE" --no-progress "$@" >"$OUT" 2>"$ERR" </dev/null
     STATUS=$?
 }
-kept() { find "$DIR/study/cache" -name '*.shared' | grep -q .; }
+kept() { find "$DIR/study/cache" -name 'memprobe-*.shared' | grep -q .; }
 held() { grep -qE "model $1: .* held as F32, [0-9.]+ kB in $2 for 2 ranks of a node; read and packed in [0-9.e-]+ s" "$ERR" || die "model $1 is not in $2"; }
 
 ranks 2 --no-progress "$DIR/study/config.ini"; expect 0
@@ -32,10 +32,12 @@ END
 rm -rf "$DIR/study/results" "$DIR/study/cache"
 mkdir -p "$DIR/study/cache"
 head -c 300000 /dev/urandom >"$DIR/study/cache/memprobe-aaaaaa.shared" # of nobody
+touch "$DIR/study/cache/mine.shared"                                   # of somebody
 small "$DIR/study/config.ini"; expect 0
 held small /dev/shm; held large "$DIR/study/cache"
 [ "$(tables "$DIR/study")" = "$wanted" ] || die "other tables"
 ! kept || die "a file of shared memory is left"
+[ -e "$DIR/study/cache/mine.shared" ] || die "a file that is not memprobe's is removed"
 
 # A rank is killed while the file is in use.
 rm -rf "$DIR"/study/results "$DIR"/study/cache/store-* "$DIR"/study/cache/probe-*

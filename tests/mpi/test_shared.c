@@ -3,6 +3,8 @@
 #include "par/par_private.h"
 #include "ranks_check.h"
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -41,6 +43,22 @@ static void check_nodes(const char *name, const char *dir, int ranks) {
     ok &= fill_and_read(shared, node);
     par_shared_free(shared);
     verdict(name, ok);
+}
+
+/* In the place of the C library's: it is interrupted, as it may be by any signal, so many times. */
+static int interruptions;
+int posix_fallocate(int fd, off_t offset, off_t length) {
+    if (interruptions > 0) return interruptions--, EINTR;
+    return fallocate(fd, 0, offset, length) == 0 ? 0 : errno;
+}
+
+static void check_interrupted(const char *dir) {
+    par_shared_t *shared = NULL;
+    const char *const place[] = {dir};
+    interruptions = par_size() > 1 && par_rank() == 0 ? 2 : 0;
+    int rc = par_shared_create_in(1 << 20, place, 1, 0, &shared);
+    verdict("a signal while room is taken is no lack of room", rc == 0 && interruptions == 0);
+    par_shared_free(shared);
 }
 
 static int times(const char *text, const char *part) {
@@ -101,6 +119,7 @@ int main(int argc, char **argv) {
     check_nodes("one node", dir, 0);
     check_nodes("nodes of 1", dir, 1);
     check_nodes("nodes of 2", dir, 2);
+    check_interrupted(dir);
     const char *const place[] = {dir, "/dev/shm"};
     check_no_room("no room: every rank says so", place, 1);
     check_no_room("no room in either of two folders", place, 2);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -101,13 +102,12 @@ int dir_remove(const char *path) {
     return rc;
 }
 
-int dir_remove_files(const char *path, const char *ending) {
+int dir_remove_files(const char *path, const char *pattern) {
     DIR *dir = opendir(path);
     if (dir == NULL) return err_set("%s: cannot read the folder: %s", path, strerror(errno));
     int rc = 0;
     for (struct dirent *entry; rc == 0 && (entry = readdir(dir)) != NULL;) {
-        size_t length = strlen(entry->d_name), n = strlen(ending);
-        if (length < n || strcmp(entry->d_name + length - n, ending) != 0) continue;
+        if (fnmatch(pattern, entry->d_name, 0) != 0) continue;
         if (unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT && errno != EISDIR)
             rc = err_set("%s/%s: cannot remove: %s", path, entry->d_name, strerror(errno));
     }

@@ -20,7 +20,7 @@ int file_exists(const char *path);                          // 1 or 0
 int file_size(const char *path, int64_t *size);             // message when it is missing
 int dir_make(const char *path);                             // with parents; no error when present
 int dir_remove(const char *path);                           // whole tree; no error when absent
-int dir_remove_files(const char *path, const char *ending); // the files in it whose names end so; not in its folders
+int dir_remove_files(const char *path, const char *pattern); // the files in it with such names; not in its folders
 int file_copy(const char *from, const char *to);
 
 /* The files that match a shell pattern, sorted by name in byte order; a pattern without * ? [ must exist. */

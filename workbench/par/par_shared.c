@@ -16,8 +16,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1024 };
-static const char ENDING[] = ".shared"; // of the names of files
+enum { PATH_BYTES = 1024, ENDING = 7 };            // bytes of what follows the X
+static const char NAME[] = "memprobe-XXXXXX.shared"; // of a file, for mkostemps
 
 struct par_shared {
     par_node_t node;
@@ -35,10 +35,19 @@ static double free_bytes(const char *folder) {
 
 /* A new file in the folder; *path is empty when there cannot be one. Returns its descriptor. */
 static int create_file(const char *folder, size_t bytes, char path[PATH_BYTES]) {
-    int length = snprintf(path, PATH_BYTES, "%s/memprobe-XXXXXX%s", folder, ENDING), fd = -1;
-    if (length < PATH_BYTES && free_bytes(folder) > (double)bytes) fd = mkostemps(path, (int)strlen(ENDING), O_CLOEXEC);
+    int length = snprintf(path, PATH_BYTES, "%s/%s", folder, NAME), fd = -1;
+    if (length < PATH_BYTES && free_bytes(folder) > (double)bytes) fd = mkostemps(path, ENDING, O_CLOEXEC);
     if (fd < 0) path[0] = '\0';
     return fd;
+}
+
+/* Takes all room of a file now. A signal that only stops the process for a while, or asks it to end soon, must not look
+ * like a folder without room. */
+static int take_room(int fd, size_t bytes) {
+    int error;
+    do error = posix_fallocate(fd, 0, (off_t)bytes);
+    while (error == EINTR);
+    return error == 0;
 }
 
 /* Ranks of one node together: a file of `bytes` in the folder that has no name any more. -1, on all of them, when the
@@ -53,7 +62,7 @@ static int open_in(const par_node_t *node, const char *folder, size_t bytes) {
     there = par_node_all(node, fd >= 0);
     if (node->rank == 0) {
         unlink(path);
-        there = there && posix_fallocate(fd, 0, (off_t)bytes) == 0;
+        there = there && take_room(fd, bytes);
     }
     par_node_broadcast(node, &there, sizeof there);
     if (there) return fd;
@@ -136,7 +145,9 @@ int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared) {
 }
 
 int par_shared_sweep(const char *spill) {
-    return dir_remove_files(spill, ENDING);
+    char pattern[sizeof NAME];
+    for (size_t i = 0; i < sizeof NAME; i++) pattern[i] = NAME[i] == 'X' ? '?' : NAME[i];
+    return dir_remove_files(spill, pattern);
 }
 
 void *par_shared_block(const par_shared_t *s) {

@@ -205,8 +205,8 @@ static int each_half(const char *dir, int (*act)(const char *path)) {
 
 /* What a killed run was about to write, and what says that a folder is whole. */
 static int remove_leftovers(const char *path) {
-    static const char *const endings[] = {".part", "DONE", "shards.csv"};
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) TRY(dir_remove_files(path, endings[i]));
+    static const char *const patterns[] = {"*.part", "*DONE", "*shards.csv"};
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) TRY(dir_remove_files(path, patterns[i]));
     return 0;
 }
 
