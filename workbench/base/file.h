@@ -16,10 +16,10 @@ void file_unmap(file_map_t *map); // accepts an empty map
  * and what is read again comes from the file again. */
 void file_forget(const file_map_t *map);
 
-int file_exists(const char *path);                          // 1 or 0
-int file_size(const char *path, int64_t *size);             // message when it is missing
-int dir_make(const char *path);                             // with parents; no error when present
-int dir_remove(const char *path);                           // whole tree; no error when absent
+int file_exists(const char *path);                           // 1 or 0
+int file_size(const char *path, int64_t *size);              // message when it is missing
+int dir_make(const char *path);                              // with parents; no error when present
+int dir_remove(const char *path);                            // whole tree; no error when absent
 int dir_remove_files(const char *path, const char *pattern); // the files in it with such names; not in its folders
 int file_copy(const char *from, const char *to);
 

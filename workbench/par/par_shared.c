@@ -16,7 +16,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1024, ENDING = 7 };            // bytes of what follows the X
+enum { PATH_BYTES = 1024, ENDING = 7 };              // bytes of what follows the X
 static const char NAME[] = "memprobe-XXXXXX.shared"; // of a file, for mkostemps
 
 struct par_shared {
