@@ -288,17 +288,17 @@ int verdict_run(batch_t *b, const arm_t *arms, int32_t n_arms, par_tickets_t *ti
     progress_t progress;
     char stage[200];
     snprintf(stage, sizeof stage, "probe %s", b->name);
-    progress_start(&progress, stage, batch_tokens(b), "tokens");
+    progress_start(&progress, stage, b->records, "windows"); // how many tokens they will take is not known
     int rc = 0;
     for (int64_t t; rc == 0 && (t = par_tickets_next(tickets)) >= 0;) {
         rc = par_go_on();
         if (rc != 0) break;
         batch_load(b, t);
-        progress_update(&progress, b->done);
+        progress_update(&progress, b->id);
         rc = take_batch(&pool);
     }
     if (rc == 0 && drain(&pool) != 0) rc = blame(&pool);
-    if (rc == 0) progress_update(&progress, batch_tokens(b));
+    if (rc == 0) progress_update(&progress, b->records);
     if (rc == 0) progress_end(&progress);
     pool_close(&pool);
     return par_tickets_end(tickets, rc);
