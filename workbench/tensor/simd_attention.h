@@ -54,7 +54,9 @@ static void attention_divide(int64_t n, float z, float *x) {
 static void attention_product(int64_t m, int64_t n, int64_t k, const float *a, int64_t lda, const float *b,
                               int64_t panel, int64_t ahead, float *c, int64_t ldc) {
     gemm_tile_t t = {.k = k, .a = a, .a_row = lda, .a_col = 1, .b = b, .panel = panel, .c = c, .ldc = ldc};
-    gemm_rows((gemm_work_t){.run = gemm_tile_f32, .bytes = sizeof *b, .first = t, .ahead = ahead}, m, n);
+    gemm_rows(
+        (gemm_work_t){.run = gemm_tile_f32, .bytes = sizeof *b, .least = V16_GEMM_LEAST, .first = t, .ahead = ahead}, m,
+        n);
 }
 
 /* Keys before every window of a tile are left out in whole blocks: their terms are zeros, and a block of zeros changes

@@ -76,16 +76,11 @@ __attribute__((always_inline)) static inline v16 gemm_step(const packed_type_t t
     return v16_fma(a, b, sum);
 }
 
-/* Whether registers are left for a row of columns of B beside the accumulators and what a step needs. */
+/* Whether registers are left for a row of columns of B beside the accumulators. A step of pairs may need them itself.
+ */
 __attribute__((always_inline)) static inline int gemm_columns_fit(const packed_type_t type, const int rows,
                                                                   const int width) {
-#ifdef __AVX512BF16__
-    const int lean = 1;
-#else
-    const int lean = type != PACKED_DOT_BF16;
-#endif
-    (void)type;
-    return lean && (rows + 1) * width < V16_REGISTERS;
+    return type != PACKED_DOT_BF16 && (rows + 1) * width < V16_REGISTERS;
 }
 
 /* One term of every chain of a tile: the numbers at b of its first panel and of those beside it, times those of A. */
@@ -240,9 +235,9 @@ typedef struct {
     int64_t m, groups, last; // last: rows of the last group
 } gemm_cut_t;
 
-static gemm_cut_t gemm_cut(int64_t m) {
+static gemm_cut_t gemm_cut(int64_t m, int64_t least) {
     int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS, last = groups > 0 ? m / groups : 0, fewer = last;
-    while (fewer > 1 && fewer * gemm_width((int)fewer) < V16_GEMM_LEAST) fewer--;
+    while (fewer > 1 && fewer * gemm_width((int)fewer) < least) fewer--;
     return (gemm_cut_t){m, groups, m - fewer <= (groups - 1) * V16_GEMM_ROWS ? fewer : last};
 }
 
@@ -256,6 +251,7 @@ static int64_t gemm_cut_row(gemm_cut_t cut, int64_t g) {
 typedef struct {
     gemm_run_t *run;
     int64_t bytes; // of a number of B
+    int64_t least; // accumulators that a tile needs to be fast; 0: any
     gemm_tile_t first;
     gemm_cut_t cut;
     int64_t n, chunk; // columns; how many of them all rows go through before the next
@@ -301,7 +297,7 @@ static void gemm_row_group(const gemm_work_t *w, int64_t first, int64_t last, in
 
 /* All of C, (m, n). */
 static void gemm_rows(gemm_work_t w, int64_t m, int64_t n) {
-    w.cut = gemm_cut(m);
+    w.cut = gemm_cut(m, w.least);
     w.n = n;
     w.chunk = w.cut.groups > 1 ? GEMM_PANEL : n;
     if (w.cut.groups > GEMM_SHARERS && w.first.k > 0 && w.first.k < GEMM_CHUNK) w.chunk *= GEMM_CHUNK / w.first.k;
@@ -326,7 +322,8 @@ static void simd_gemm_chains(int64_t m, int64_t n, int64_t k, const float *a, in
                          .accumulate = accumulate,
                          .c = c,
                          .ldc = ldc};
-    gemm_rows((gemm_work_t){.run = run, .bytes = gemm_bytes(packed.type), .first = first}, m, n);
+    gemm_rows((gemm_work_t){.run = run, .bytes = gemm_bytes(packed.type), .least = V16_GEMM_LEAST, .first = first}, m,
+              n);
 }
 
 static void simd_gemm_f32(int64_t m, int64_t n, int64_t k, const float *a, int64_t a_row, int64_t a_col,
