@@ -39,6 +39,10 @@ static int64_t fed_for(int64_t mismatch) {
     return fed[mismatch];
 }
 
+static int64_t triangle(int64_t n) {
+    return n * (n + 1) / 2;
+}
+
 static engine_work_t run(const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
                          measure_t measure, int64_t batch_tokens) {
     engine_t spec = make_spec(measure, batch_tokens);
@@ -54,6 +58,9 @@ static void compare(const model_t *model, const probe_set_t *set, const arm_t *a
     engine_work_t expected = {0}, work = run(model, set, arms, n_arms, MEASURE_ALL, 500);
     int64_t fed = PROBES * (CONTEXTS * (SUFFIX - 1) + contexts[0] + contexts[1] + contexts[2] + contexts[3]);
     assert_int_equal(work.tokens, fed);
+    for (int c = 0; c < CONTEXTS; c++) expected.seen += PROBES * triangle(contexts[c] + SUFFIX - 1);
+    assert_int_equal(work.seen, expected.seen);
+    expected.seen = 0;
     assert_int_equal(work.positions, RECORDS * SUFFIX);
     assert_int_equal(work.reads, RECORDS * SUFFIX * n_arms);
     for (int32_t a = 0; a < n_arms; a++) all[a] = check_records(arms[a].name, RECORDS);
@@ -76,9 +83,11 @@ static void compare(const model_t *model, const probe_set_t *set, const arm_t *a
             *different += r->first_mismatch != all[0][i].first_mismatch;
         }
         expected.tokens += contexts[i / PROBES] + most;
+        expected.seen += triangle(contexts[i / PROBES] + most);
         expected.positions += 1 + most;
     }
     assert_int_equal(work.tokens, expected.tokens);
+    assert_int_equal(work.seen, expected.seen);
     assert_int_equal(work.positions, expected.positions);
     assert_int_equal(work.reads, expected.reads);
     for (int32_t a = 0; a < n_arms; a++) mem_free(all[a]), mem_free(alone[a]);

@@ -51,6 +51,7 @@ static int run_batch(batch_t *b, const arm_t *arms, int32_t n_arms, par_out_t **
     int64_t fed = b->context + b->spec->suffix - 1, positions = b->count * b->spec->suffix;
     TRY(batch_feed(b, fed, arms[0].attach));
     b->work.tokens += b->count * fed;
+    b->work.seen += b->count * (fed * (fed + 1) / 2);
     b->work.positions += positions;
     b->work.reads += positions * n_arms;
     for (int32_t a = 0; a < n_arms; a++)
@@ -131,9 +132,9 @@ static int run_all(batch_t *b, const arm_t *arms, int32_t n_arms, const char *di
 
 /* Collective. */
 static void sum_work(engine_work_t *work) {
-    int64_t sum[] = {work->tokens, work->positions, work->reads};
-    par_sum_i64(sum, 3);
-    *work = (engine_work_t){sum[0], sum[1], sum[2]};
+    int64_t sum[] = {work->tokens, work->seen, work->positions, work->reads};
+    par_sum_i64(sum, 4);
+    *work = (engine_work_t){sum[0], sum[1], sum[2], sum[3]};
 }
 
 int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,

@@ -66,6 +66,7 @@ typedef struct {
 /* What a run has computed, on all ranks together. */
 typedef struct {
     int64_t tokens;    // fed
+    int64_t seen;      // positions that these look at, each at its own and all before it
     int64_t positions; // whose next token was looked at
     int64_t reads;     // the same, counted once for every arm that looked
 } engine_work_t;

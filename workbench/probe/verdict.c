@@ -194,8 +194,10 @@ static int feed(pool_t *p) {
     for (int32_t a = 0; a < p->n_arms; a++)
         if (look(p, a) != 0) return err_context("arm %s", p->arms[a].name);
     for (int64_t i = 0; i < p->count; i++) {
-        p->candidate[i].fed += p->length[i];
-        p->batch->work.tokens += p->length[i];
+        int64_t before = p->candidate[i].fed, n = p->length[i];
+        p->candidate[i].fed += n;
+        p->batch->work.tokens += n;
+        p->batch->work.seen += n * before + n * (n + 1) / 2;
     }
     p->batch->work.positions += p->looks;
     return 0;
