@@ -53,7 +53,7 @@ static void print_usage(FILE *out) {
 }
 
 static int parse_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *value) {
-    TRY(num_parse_i64(text, value));
+    if (num_parse_i64(text, value) != 0) return err_context("--%s", name);
     if (*value < low || *value > high)
         return err_set("--%s is %lld, must be %lld to %lld", name, (long long)*value, (long long)low, (long long)high);
     return 0;
@@ -63,13 +63,13 @@ static int parse_drawing(int c, const char *text, options_t *options) {
     draw_spec_t *draw = &options->draw;
     int64_t seed;
     if (c == 'T') {
-        TRY(num_parse_f64(text, &draw->temperature));
+        if (num_parse_f64(text, &draw->temperature) != 0) return err_context("--temperature");
         if (draw->temperature < 0 || draw->temperature > 1e6)
             return err_set("--temperature is %s, must be 0 to 1e6", text);
     }
     if (c == 'K') TRY(parse_number("top-k", text, 0, INT32_MAX, &draw->top_k));
     if (c == 'P') {
-        TRY(num_parse_f64(text, &draw->top_p));
+        if (num_parse_f64(text, &draw->top_p) != 0) return err_context("--top-p");
         if (!(draw->top_p > 0) || draw->top_p > 1) return err_set("--top-p is %s, must be above 0 and at most 1", text);
     }
     if (c == 's') {
