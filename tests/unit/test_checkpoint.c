@@ -484,6 +484,8 @@ static void test_refused_indexes(void **state) {
     check_fails(model_load(dir, ops, &back), "bad file name \"../a.safetensors\"");
     write_index("{\"weight_map\":{\"embed_out.weight\":\"/etc/a.safetensors\"}}");
     check_fails(model_load(dir, ops, &back), "bad file name \"/etc/a.safetensors\"");
+    write_index("{\"weight_map\":{\"embed_out.weight\":\"a.bin\"}}");
+    check_fails(model_load(dir, ops, &back), "bad file name \"a.bin\"");
     write_index("{\"weight_map\":{\"embed_out.weight\":7}}");
     check_fails(model_load(dir, ops, &back), "embed_out.weight is in no file");
     write_index("{\"weight_map\":{\"nonsense\":\"a.safetensors\"}}");

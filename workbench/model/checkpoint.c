@@ -21,9 +21,15 @@ static void shards_close(shards_t *shards) {
     mem_free(shards->file);
 }
 
+static int ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
 static int shards_add(shards_t *shards, const char *dir, const char *name) {
-    /* The name comes from a file: it must not lead out of the folder. */
-    if (strchr(name, '/') != NULL || name[0] == '.') return err_set("%s: bad file name \"%.100s\"", dir, name);
+    /* The name comes from a file: it must not lead out of the folder, nor to a file that is not hashed as weights. */
+    if (strchr(name, '/') != NULL || name[0] == '.' || !ends_with(name, ".safetensors"))
+        return err_set("%s: bad file name \"%.100s\"", dir, name);
     char *path = mem_printf("%s/%s", dir, name);
     if (path == NULL) return -1;
     int rc = 0;
@@ -149,11 +155,6 @@ static int find_piece(void *user, const piece_t *piece) {
     TRY(mem_grow(&c->found, &c->capacity, c->claimed + 1, sizeof *c->found, "tensors of a checkpoint"));
     c->found[c->claimed++] = (found_t){*piece, file, entry};
     return 0;
-}
-
-static int ends_with(const char *text, const char *end) {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
 }
 
 /* 1 when the family's files may hold a tensor of that name besides the weights. */
