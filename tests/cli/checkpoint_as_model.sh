@@ -35,6 +35,8 @@ expect 0
 for file in model.safetensors config.json; do
     grep -q "^$DIR/model/$file," "$DIR/study/cache/inputs.csv" || die "the hash of $file is not remembered"
 done
+cp -r "$DIR/model" "$DIR/model[1]" # a name that is a pattern, too
+ranks 1 plan --set model.large.checkpoint="$DIR/model[1]" "$DIR/study/again.ini"; expect 0
 # Which file is read, its name and the index say: with other names, or another index, it is another model.
 named() { ranks 1 plan "$DIR/study/again.ini"; expect 0; grep '^probe large ' "$OUT" | grep -o '[^ ]*$'; }
 cp "$DIR/model/model.safetensors" "$DIR/model/model_2.safetensors"

@@ -178,6 +178,15 @@ static void test_glob_in_byte_order(void **state) {
     file_list_free(&list);
     assert_int_equal(file_glob(scratch("g/none"), &list), -1);
     assert_message("g/none");
+    const char *odd = "g[1]*\\?";
+    assert_int_equal(dir_make(scratch(odd)), 0);
+    scratch_write("g[1]*\\?/x.y", "");
+    assert_int_equal(file_glob_in(scratch(odd), "*.y", &list), 0);
+    assert_int_equal(list.count, 1);
+    assert_string_equal(list.path[0], scratch("g[1]*\\?/x.y"));
+    file_list_free(&list);
+    assert_int_equal(file_glob_in(scratch(odd), "*.z", &list), 0);
+    assert_int_equal(list.count, 0);
 }
 
 static void test_artifact(void **state) {

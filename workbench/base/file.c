@@ -163,6 +163,21 @@ int file_glob(const char *pattern, file_list_t *list) {
     return rc;
 }
 
+int file_glob_in(const char *dir, const char *pattern, file_list_t *list) {
+    *list = (file_list_t){0, NULL};
+    char *whole = mem_new(2 * (int64_t)strlen(dir) + 1 + (int64_t)strlen(pattern) + 1, 1, "file pattern"), *to = whole;
+    if (whole == NULL) return -1;
+    for (const char *from = dir; *from != '\0'; from++) {
+        if (strchr("*?[]\\", *from) != NULL) *to++ = '\\';
+        *to++ = *from;
+    }
+    *to++ = '/';
+    strcpy(to, pattern);
+    int rc = file_glob(whole, list);
+    mem_free(whole);
+    return rc;
+}
+
 void file_list_free(file_list_t *list) {
     for (int64_t i = 0; i < list->count; i++) mem_free(list->path[i]);
     mem_free(list->path);

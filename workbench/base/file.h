@@ -29,6 +29,8 @@ typedef struct {
     char **path;
 } file_list_t;
 int file_glob(const char *pattern, file_list_t *list);
+/* Those of a folder, in whose own name nothing is a pattern; there may be none. */
+int file_glob_in(const char *dir, const char *pattern, file_list_t *list);
 void file_list_free(file_list_t *list);
 
 /* A file being written under "path.part". Every write is checked; commit makes it durable and gives it its name. */

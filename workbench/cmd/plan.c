@@ -147,7 +147,7 @@ static int hash_scripts(const char *dir, hash_t *hash) {
     char pattern[4096];
     file_list_t files = {0};
     snprintf(pattern, sizeof pattern, "%s/*.gp", dir);
-    TRY(file_glob(pattern, &files));
+    TRY(file_glob_in(dir, "*.gp", &files));
     hasher_t *h = hasher_of("scripts", 1);
     int rc = h ? add_files(h, &files) : -1;
     if (rc == 0 && files.count == 0) rc = err_set("%s: there are none", pattern);

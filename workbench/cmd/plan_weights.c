@@ -18,8 +18,7 @@ static int list_weights(plan_t *plan, int32_t i, plan_weights_t *weights) {
     char path[4096];
     file_list_t files = {0};
     const char *dir = plan->study->model[i].checkpoint;
-    snprintf(path, sizeof path, "%s/*.safetensors", dir);
-    if (file_glob(path, &files) != 0 || files.count == 0)
+    if (file_glob_in(dir, "*.safetensors", &files) != 0 || files.count == 0)
         return err_set(
             "%s: no *.safetensors: a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
             "tokenizer.json",

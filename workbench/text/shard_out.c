@@ -230,18 +230,6 @@ void shard_out_abort(shard_out_t *o) {
 
 /* --- the seal ---------------------------------------------------------------------------------------------------- */
 
-/* The pattern of the descriptions in dir, whose own name may hold what a pattern takes for its own. */
-static char *meta_pattern(const char *dir) {
-    char *pattern = mem_new(2 * (int64_t)strlen(dir) + 16, 1, "file pattern"), *p = pattern;
-    if (pattern == NULL) return NULL;
-    for (const char *c = dir; *c != '\0'; c++) {
-        if (strchr("*?[]\\", *c) != NULL) *p++ = '\\';
-        *p++ = *c;
-    }
-    strcpy(p, "/*.json");
-    return pattern;
-}
-
 static int list_shard(const char *path, shard_list_t *list) {
     file_map_t map;
     shard_meta_t meta;
@@ -260,11 +248,8 @@ static int list_shard(const char *path, shard_list_t *list) {
 
 static int list_shards(const char *dir, shard_list_t *list) {
     file_list_t files = {0};
-    char *pattern = meta_pattern(dir);
     TRY(shard_list_begin(list));
-    if (pattern == NULL) return -1;
-    int rc = file_glob(pattern, &files);
-    mem_free(pattern);
+    int rc = file_glob_in(dir, "*.json", &files);
     for (int64_t i = 0; rc == 0 && i < files.count; i++) rc = list_shard(files.path[i], list);
     file_list_free(&files);
     return rc;
