@@ -35,8 +35,9 @@ static double larger(double a, double b) {
     return a > b ? a : b;
 }
 
-/* FLOP/s of one turn: the product again and again until 5 ms have passed. */
+/* FLOP/s of one turn: after a product that warms up, the same again and again until 5 ms have passed. */
 static double rate(void (*run)(const tensor_ops_t *, const job_t *), const tensor_ops_t *ops, const job_t *j) {
+    run(ops, j);
     double flop = 2.0 * (double)j->m * (double)j->n * (double)j->k, start = clock_cpu(), seconds;
     int64_t times = 0;
     do {
