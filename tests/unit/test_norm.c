@@ -46,6 +46,28 @@ static void test_layernorm_bits(void **state) {
     }
 }
 
+/* Rows around a mean so large that a zero would be infinitely many deviations from it: where a row ends within a
+ * vector, the rest of that must not be taken for such zeros. */
+static void test_layernorm_grad_far_from_zero(void **state) {
+    (void)state;
+    enum { MOST = 40 };
+    const float huge = 0x1.8p127f, stat[2] = {huge, 300};
+    float *dy = check_random(MOST, 1), *gain = check_random(MOST, 1), x[MOST];
+    for (int i = 0; i < MOST; i++) x[i] = huge;
+    for (int i = 0; i < CHECK_FAST; i++) {
+        const tensor_ops_t *fast = check_fast(i), *ref = tensor_kernels("reference");
+        for (int64_t d = 1; fast && d <= MOST; d++) {
+            float dx[2][MOST] = {{0}}, dgain[2][MOST] = {{0}}, dbias[2][MOST] = {{0}};
+            ref->layernorm_grad(1, d, x, gain, stat, dy, dx[0], dgain[0], dbias[0]);
+            fast->layernorm_grad(1, d, x, gain, stat, dy, dx[1], dgain[1], dbias[1]);
+            assert_true(isfinite(dx[0][0]));
+            check_bits("layernorm dx", fast->name, d, dx[0], dx[1]);
+            check_bits("layernorm dgain", fast->name, d, dgain[0], dgain[1]);
+        }
+    }
+    check_free(dy, MOST), check_free(gain, MOST);
+}
+
 /* Rows stand further apart than they are long; in place too. */
 static void rmsnorm_bits(const tensor_ops_t *fast, int64_t rows, int64_t d, float size) {
     const tensor_ops_t *ref = tensor_kernels("reference");
@@ -183,10 +205,10 @@ static void test_rotary_golden(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layernorm_bits),     cmocka_unit_test(test_layernorm_golden),
-        cmocka_unit_test(test_layernorm_gradient), cmocka_unit_test(test_rotary_bits),
-        cmocka_unit_test(test_rotary_golden),      cmocka_unit_test(test_rmsnorm_bits),
-        cmocka_unit_test(test_rmsnorm_golden),
+        cmocka_unit_test(test_layernorm_bits),   cmocka_unit_test(test_layernorm_grad_far_from_zero),
+        cmocka_unit_test(test_layernorm_golden), cmocka_unit_test(test_layernorm_gradient),
+        cmocka_unit_test(test_rotary_bits),      cmocka_unit_test(test_rotary_golden),
+        cmocka_unit_test(test_rmsnorm_bits),     cmocka_unit_test(test_rmsnorm_golden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,15 @@ static float norm_mean(int64_t d, const float *x) {
     return v16_fold_add(sum) / (float)d;
 }
 
+/* The end of a row; lanes that are not there stand at the mean: from zero to a mean that is huge it may be infinitely
+ * far, and nothing times that is no number. */
+static v16 norm_load_end(v16 mean, const float *x, int64_t n) {
+    float last[16];
+    v16_store(last, mean);
+    memcpy(last, x, (size_t)n * sizeof *last);
+    return v16_load(last);
+}
+
 static float norm_variance(int64_t d, const float *x, float mean) {
     int64_t whole = d / 16 * 16;
     v16 m = v16_set1(mean), sum = v16_zero();
@@ -21,11 +30,8 @@ static float norm_variance(int64_t d, const float *x, float mean) {
         v16 t = v16_sub(v16_load(x + i), m);
         sum = v16_fma(t, t, sum);
     }
-    if (whole < d) { // lanes that are not there stand at the mean
-        float last[16];
-        v16_store(last, m);
-        memcpy(last, x + whole, (size_t)(d - whole) * sizeof *last);
-        v16 t = v16_sub(v16_load(last), m);
+    if (whole < d) {
+        v16 t = v16_sub(norm_load_end(m, x + whole, d - whole), m);
         sum = v16_fma(t, t, sum);
     }
     return v16_fold_add(sum) / (float)d;
@@ -94,8 +100,8 @@ static void simd_layernorm_grad(int64_t rows, int64_t d, const float *x, const f
             v16_store(dgain + i, to_gain), v16_store(dbias + i, to_bias);
         }
         v16 n_end = v16_zero(), dy_end = v16_zero();
-        if (rest) { // beyond the row dy = 0, hence g = 0 and g n = 0 or -0: the lanes keep their bits
-            n_end = v16_mul(v16_sub(v16_load_part(x + whole, rest), mean), rstd);
+        if (rest) { // beyond the row dy = 0, hence g = 0 and g n = 0: the lanes keep their bits
+            n_end = v16_mul(v16_sub(norm_load_end(mean, x + whole, rest), mean), rstd);
             dy_end = v16_load_part(dy + whole, rest);
             v16 to_gain = v16_load_part(dgain + whole, rest), to_bias = v16_load_part(dbias + whole, rest);
             norm_grad_sums(n_end, dy_end, v16_load_part(gain_end, rest), &sum_g, &sum_gn, &to_gain, &to_bias);
