@@ -53,15 +53,24 @@ rm "$DIR/model/model.safetensors.index.json"
 # Weights that change between their hash and their reading are not those that the results would be named by: the training
 # of another model takes the time in between.
 printf '[model.other]\ntrain = yes\nlayers = 1\nwidth = 16\nheads = 2\ncontext = 64\nbatch = 16\nepochs = 60\n' >>"$DIR/study/again.ini"
-rm -rf "$DIR/study/cache/probe-"* "$DIR/study/results"
-ranks "$n" --no-progress "$DIR/study/again.ini" &
-job=$!
-while kill -0 $job 2>/dev/null; do # the new folder of the training
-    [ "$(find "$DIR/study/cache" -maxdepth 1 -name 'train-*' | wc -l)" = 3 ] && break
-    sleep 0.02
-done
-cp "$DIR/model/model.safetensors" "$DIR/model/new"
-mv "$DIR/model/new" "$DIR/model/model.safetensors"
-wait $job
-grep -q "^memprobe: error:.*model/model.safetensors: changed while it was read" "$ERR" || die "weights that changed are taken"
-[ ! -e "$DIR/study/results/tiny/DONE" ] && [ ! -e "$DIR/study/results/again/DONE" ] || die "the study claims to be done"
+kept=$(ls -d "$DIR"/study/cache/train-*)
+# meanwhile TEXT COMMAND...: the command runs between them, and the run must end with an error that says this.
+meanwhile() {
+    local text=$1 job
+    shift
+    rm -rf "$DIR/study/cache/probe-"* "$DIR/study/results"
+    ranks "$n" --no-progress "$DIR/study/again.ini" &
+    job=$!
+    while kill -0 $job 2>/dev/null; do # the new folder of the training
+        [ "$(ls -d "$DIR"/study/cache/train-*)" != "$kept" ] && break
+        sleep 0.02
+    done
+    "$@"
+    wait $job
+    grep -q "^memprobe: error:.*$text" "$ERR" || die "after $*, no word of: $text"
+    [ ! -e "$DIR/study/results/tiny/DONE" ] && [ ! -e "$DIR/study/results/again/DONE" ] || die "the study claims to be done"
+    ls -d "$DIR"/study/cache/train-* | grep -vxF "$kept" | xargs rm -r
+}
+replace() { cp "$DIR/model/model.safetensors" "$DIR/model/new" && mv "$DIR/model/new" "$DIR/model/model.safetensors"; }
+meanwhile "model/model.safetensors: changed while it was read" replace
+meanwhile "model: files came or went while it was read" cp "$DIR/model/model.safetensors" "$DIR/model/more.safetensors"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int add_file(plan_t *plan, const char *path, plan_weights_t *weights) {
+static int add_file(const plan_t *plan, const char *path, plan_weights_t *weights) {
     file_hash_t *file = &weights->file[weights->files++];
     file->path = arena_strdup(plan->arena, path);
     return file->path ? 0 : -1;
@@ -14,7 +14,7 @@ static int add_file(plan_t *plan, const char *path, plan_weights_t *weights) {
 
 /* Local: the files of a checkpoint folder that decide what the model says: weights, config, and the index that says
  * which tensor is read from which file. The tokenizer is compared with the corpus's when it is loaded. */
-static int list_weights(plan_t *plan, int32_t i, plan_weights_t *weights) {
+static int list_weights(const plan_t *plan, int32_t i, plan_weights_t *weights) {
     char path[4096];
     file_list_t files = {0};
     const char *dir = plan->study->model[i].checkpoint;
@@ -64,6 +64,20 @@ int plan_weights_hash(plan_t *plan, int32_t i, int remember, hash_t *hash) {
     return 0;
 }
 
+/* Local: are the files still the same ones? One more may be the one that was read. */
+static int list_holds(const plan_t *plan, int32_t i) {
+    const plan_weights_t *then = &plan->weights[i];
+    plan_weights_t now = {0};
+    if (then->files == 0) return 0;
+    TRY(list_weights(plan, i, &now));
+    int same = now.files == then->files;
+    for (int64_t f = 0; same && f < now.files; f++) same = strcmp(now.file[f].path, then->file[f].path) == 0;
+    if (same) return 0;
+    return err_set("%s: files came or went while it was read; run again when nothing writes to it",
+                   plan->study->model[i].checkpoint);
+}
+
 int plan_weights_hold(const plan_t *plan, int32_t i) {
+    TRY(par_agree(list_holds(plan, i)));
     return file_hashes_hold(plan->weights[i].file, plan->weights[i].files);
 }
