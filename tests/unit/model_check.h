@@ -160,19 +160,23 @@ static inline void check_same(const char *what, const void *a, const void *b, si
     assert_true(memcmp(a, b, bytes) == 0);
 }
 
-/* Random weights, biases and gains included. */
-static inline model_t *check_model(int kind, const char *kernels) {
+/* Random weights, biases and gains included; noise_sd: standard deviation of what is added to a new model's. */
+static inline model_t *check_model_of(const model_spec_t *spec, float noise_sd, const char *kernels) {
     model_t *model;
     int64_t n;
     const tensor_ops_t *ops = tensor_kernels(kernels);
     assert_non_null(ops);
-    check_ok(model_create(&check_spec[kind], ops, 17, &model));
+    check_ok(model_create(spec, ops, 17, &model));
     float *p = model_parameters(model, &n), *noise = test_malloc((size_t)n * sizeof *noise);
-    tensor_fill_normal(99, 0, n, 0.1f, noise);
+    tensor_fill_normal(99, 0, n, noise_sd, noise);
     for (int64_t i = 0; i < n; i++) p[i] += noise[i];
     test_free(noise);
     check_ok(model_pack(model));
     return model;
+}
+
+static inline model_t *check_model(int kind, const char *kernels) {
+    return check_model_of(&check_spec[kind], 0.1f, kernels);
 }
 
 #endif

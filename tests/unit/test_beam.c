@@ -9,16 +9,8 @@ static const int32_t prompt[4] = {1, 3, 0, 2};
 
 static model_t *small_model(void) {
     model_spec_t spec = check_spec[0];
-    model_t *model;
-    int64_t n;
     spec.vocab = VOCAB;
-    check_ok(model_create(&spec, tensor_kernels("reference"), 17, &model));
-    float *p = model_parameters(model, &n), *noise = test_malloc((size_t)n * sizeof *noise);
-    tensor_fill_normal(99, 0, n, 0.2f, noise);
-    for (int64_t i = 0; i < n; i++) p[i] += noise[i];
-    test_free(noise);
-    check_ok(model_pack(model));
-    return model;
+    return check_model_of(&spec, 0.2f, "reference");
 }
 
 /* log p of a continuation, teacher-forced in one piece. */

@@ -117,8 +117,7 @@ static const opt_t PROBE[] = {
     {"decode", OPT_TEXT, AT(study_probe_t, decode), "greedy", 0, 0, "greedy"},
     {"measure", OPT_TEXT, AT(study_probe_t, measure_name), "all", 0, 0,
      "all: the verdict, log-probability, ranks and margins; verdict: only whether and where decoding leaves the "
-     "suffix, "
-     "at about the cost of the contexts"},
+     "suffix, at about the cost of the contexts"},
     {"verify", OPT_TEXT, AT(study_probe_t, verify), "no", 0, 0,
      "bare or all: generate the suffixes of the bare model's or of all arms' probes as well, and compare the verdicts"},
     {"batch_tokens", OPT_INT, AT(study_probe_t, batch_tokens), "2048", 1, 1e7, "tokens of one forward pass"},

@@ -98,22 +98,18 @@ static int flush_frame(shard_out_t *o) {
     return 0;
 }
 
-/* Each writes n tokens as the file has them, and returns a number whose bit 31 is set when one of them is negative or
- * above the last of the vocabulary. */
-static uint32_t narrow_to_u16(const int32_t *ids, int64_t n, uint32_t last, uint8_t *to) {
+/* Writes n tokens as the file has them, and returns a number whose bit 31 is set when one of them is negative or above
+ * the last of the vocabulary. width is a constant at every call, so that the loop does not ask for it. */
+__attribute__((always_inline)) static inline uint32_t narrow(const int32_t *ids, int64_t n, uint32_t last,
+                                                             const int width, uint8_t *to) {
     uint32_t outside = 0;
     for (int64_t i = 0; i < n; i++) {
-        bytes_put_u16(to + 2 * i, (uint16_t)ids[i]);
-        outside |= (uint32_t)ids[i] | (last - (uint32_t)ids[i]);
-    }
-    return outside;
-}
-
-static uint32_t narrow_to_u32(const int32_t *ids, int64_t n, uint32_t last, uint8_t *to) {
-    uint32_t outside = 0;
-    for (int64_t i = 0; i < n; i++) {
-        bytes_put_u32(to + 4 * i, (uint32_t)ids[i]);
-        outside |= (uint32_t)ids[i] | (last - (uint32_t)ids[i]);
+        const uint32_t id = (uint32_t)ids[i];
+        if (width == 2)
+            bytes_put_u16(to + 2 * i, (uint16_t)id);
+        else
+            bytes_put_u32(to + 4 * i, id);
+        outside |= id | (last - id);
     }
     return outside;
 }
@@ -132,7 +128,7 @@ static int put_tokens(shard_out_t *o, const int32_t *ids, int64_t n) {
         int64_t room = SHARD_FRAME - o->filled;
         uint8_t *to = o->frame + o->filled * o->width;
         take = n < room ? n : room;
-        uint32_t outside = (o->width == 2 ? narrow_to_u16 : narrow_to_u32)(ids, take, last, to);
+        uint32_t outside = o->width == 2 ? narrow(ids, take, last, 2, to) : narrow(ids, take, last, 4, to);
         if (outside >> 31 != 0) return vocab_error(o, ids);
         o->filled += take;
         o->document_tokens += take;
