@@ -187,6 +187,7 @@ static void test_glob_in_byte_order(void **state) {
     file_list_free(&list);
     assert_int_equal(file_glob_in(scratch(odd), "*.z", &list), 0);
     assert_int_equal(list.count, 0);
+    file_list_free(&list);
 }
 
 static void test_artifact(void **state) {

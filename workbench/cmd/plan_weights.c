@@ -18,11 +18,13 @@ static int list_weights(const plan_t *plan, int32_t i, plan_weights_t *weights) 
     char path[4096];
     file_list_t files = {0};
     const char *dir = plan->study->model[i].checkpoint;
-    if (file_glob_in(dir, "*.safetensors", &files) != 0 || files.count == 0)
+    if (file_glob_in(dir, "*.safetensors", &files) != 0 || files.count == 0) {
+        file_list_free(&files);
         return err_set(
             "%s: no *.safetensors: a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
             "tokenizer.json",
             dir);
+    }
     weights->file = arena_new(plan->arena, files.count + 2, sizeof *weights->file, "hashes of a checkpoint");
     int rc = weights->file ? 0 : -1;
     for (int64_t f = 0; rc == 0 && f < files.count; f++) rc = add_file(plan, files.path[f], weights);
