@@ -2,10 +2,10 @@
  * models of the quickstart and for the shapes of GPT-2 small, Pythia-160M and a llama of that size, as a share of the
  * measured peak of one core, and where the time goes. The shares come from further runs, in which the table of kernels
  * takes the time of each call; what is left is the cache of keys and values, gathering rows, and files. Useful
- * operations only: the matrix products, the head at suffix positions, attention to keys that are seen; where verdicts
- * alone are asked for, those of what is fed and read for them, with windows of random tokens. Times are of the
- * CPU, the best of several runs, and the peak is measured again beside every shape: other programs on the machine
- * disturb both. */
+ * operations only, as the engine counts them: the matrix products, the last layer's for rows that are read and for the
+ * keys and values of the others, the head at suffix positions, attention to keys that are seen; where verdicts alone
+ * are asked for, those of what is fed and read for them, with windows of random tokens. Times are of the CPU, the best
+ * of several runs, and the peak is measured again beside every shape: other programs on the machine disturb both. */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -121,14 +121,6 @@ typedef struct {
     measure_t measure;
 } shape_t;
 
-static double useful_flop(const shape_t *s, const engine_work_t *work) {
-    const model_spec_t *m = s->model;
-    double fed = (double)work->tokens / (double)s->probes, q = (double)spec_q_width(m), w = (double)m->width;
-    double matrices = w * (q + 2 * (double)spec_kv_width(m)) + q * w + (m->gated_ffn ? 3 : 2) * w * (double)m->ffn;
-    double layer = 2 * matrices * fed + 4 * q * fed * (fed + 1) / 2;
-    return (double)s->probes * (double)m->layers * layer + 2 * w * (double)m->vocab * (double)work->reads;
-}
-
 /* Seconds of the fastest run, and of all of them. */
 static int time_runs(const shape_t *s, const model_t *model, const probe_set_t *set, const char *dir, double *best,
                      double *all, engine_work_t *work) {
@@ -154,7 +146,7 @@ static int bench_model(const shape_t *s, const model_t *model, const probe_set_t
     double after = tensor_peak(real), peak = before > after ? before : after;
     printf("%-11s %7lld %6lld %7s %8.1f %8.0f %7.1f %6.1f%% |", s->name, (long long)s->context, (long long)s->suffix,
            s->measure == MEASURE_ALL ? "all" : "verdict", (double)s->probes / best, (double)work.tokens / best,
-           peak * 1e-9, 100 * useful_flop(s, &work) / best / peak);
+           peak * 1e-9, 100 * work.flop / best / peak);
     timing = 1;
     TRY(time_runs(s, model, set, dir, &best, &all, &work));
     double rest = all;

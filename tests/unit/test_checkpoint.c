@@ -65,6 +65,23 @@ static void test_sizes_of_families(void **state) {
     assert_true(spec_flop_per_token(&llama, 9) == 2.0 * (2 * (44 * (2 * 60 + 2 * 20 + 3 * 70) + 2 * 60 * 5) + 44 * 71));
 }
 
+/* Two layers of 44 (2 60 + 3 70) multiply-adds a row and 44 (2 20) for its keys and values, by hand. */
+static void test_flop_of_what_is_read(void **state) {
+    (void)state;
+    const model_spec_t llama = check_spec[4], *neo = &check_spec[8];
+    const double row = 44 * (2 * 60 + 3 * 70), kv = 44 * 2 * 20, seen = 2 * 60;
+    assert_true(spec_flop(&llama, 0, 9, 9) == 2 * (2 * 9 * (row + kv) + 2 * 45 * seen));
+    assert_true(spec_flop(&llama, 0, 9, 0) == 2 * (9 * (row + kv) + 45 * seen + 9 * kv));
+    assert_true(spec_flop(&llama, 0, 9, 2) == spec_flop(&llama, 0, 9, 0) + 2 * (2 * row + (8 + 9) * seen));
+    assert_true(spec_flop(&llama, 3, 6, 2) == spec_flop(&llama, 0, 9, 2) - spec_flop(&llama, 0, 3, 0));
+    /* The last layer is local: each of the last three rows sees 7. */
+    assert_true(spec_flop(neo, 0, 9, 3) == spec_flop(neo, 0, 9, 0) + 2 * 3 * (40 * (2 * 40 + 2 * 50) + 7 * 2 * 40));
+    for (int kind = 0; kind < CHECK_KINDS; kind++) { // pieces that are read cost what the whole costs
+        const model_spec_t *spec = &check_spec[kind];
+        assert_true(spec_flop(spec, 0, 30, 30) == spec_flop(spec, 0, 11, 11) + spec_flop(spec, 11, 19, 19));
+    }
+}
+
 static void test_spec_check(void **state) {
     (void)state;
     model_spec_t good = check_spec[0], bad;
@@ -507,7 +524,7 @@ int main(void) {
         cmocka_unit_test(test_refused_configs),         cmocka_unit_test(test_spellings),
         cmocka_unit_test(test_rotary_share_round_trip), cmocka_unit_test(test_refused_weights),
         cmocka_unit_test(test_refused_indexes),         cmocka_unit_test(test_refused_families),
-        cmocka_unit_test(test_sizes_of_families),
+        cmocka_unit_test(test_sizes_of_families),       cmocka_unit_test(test_flop_of_what_is_read),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

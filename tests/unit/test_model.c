@@ -72,7 +72,7 @@ static void make_truth(const model_t *model, truth_t *truth) {
     session_free(s);
 }
 
-/* The rows of a batch against the truth. */
+/* The rows of a batch that are read against the truth: length[i] of sequence[i] from position from[i] on. */
 static void check_rows(session_t *s, truth_t *truth, int32_t count, const int32_t *sequence, const int64_t *from,
                        const int64_t *length, const attachment_t *attach) {
     int64_t width = truth->spec->width, r = 0, select[ROWS];
@@ -89,17 +89,20 @@ static void check_rows(session_t *s, truth_t *truth, int32_t count, const int32_
             select[r] = r;
         }
     check_ok(session_head(s, r, select, NULL, &compare, stats));
+    check_fails(session_head(s, 1, &r, NULL, NULL, stats), "is not one of");
 }
 
-/* Feeds all sequences in batches of random composition: which sequences, in which order, how many tokens of each. */
-static void feed_at_random(const model_t *model, truth_t *truth, uint64_t seed, int64_t longest,
-                           const attachment_t *attach) {
+/* Feeds all sequences in batches of random composition: which sequences, in which order, how many tokens of each, and
+ * of how many what is made is read: of all, or of any number. Returns of how many. */
+typedef enum { READ_ALL, READ_ANY } read_t;
+static int64_t feed_at_random(const model_t *model, truth_t *truth, uint64_t seed, int64_t longest, read_t what,
+                              const attachment_t *attach) {
     session_t *s;
-    int64_t fed[SEQUENCES] = {0}, order[SEQUENCES], left = SEQUENCES * LENGTH;
+    int64_t fed[SEQUENCES] = {0}, order[SEQUENCES], left = SEQUENCES * LENGTH, reads = 0;
     check_ok(session_create(model, SEQUENCES, LENGTH, ROWS, &s));
     for (uint64_t step = 0; left > 0; step++) {
         int32_t count = 0, sequence[SEQUENCES], tokens[ROWS];
-        int64_t from[SEQUENCES], length[SEQUENCES], rows = 0;
+        int64_t from[SEQUENCES], length[SEQUENCES], read[SEQUENCES], rows = 0;
         rng_permute(seed, RNG_TEST, step, SEQUENCES, order);
         for (int i = 0; i < SEQUENCES; i++) {
             int32_t q = (int32_t)order[i];
@@ -107,14 +110,18 @@ static void feed_at_random(const model_t *model, truth_t *truth, uint64_t seed, 
             int64_t n = rng_below(seed, RNG_TEST, step * 16 + (uint64_t)i, most + 1);
             if (n == 0 || rows + n > ROWS) continue;
             memcpy(tokens + rows, truth->token[q] + fed[q], (size_t)n * sizeof *tokens);
-            sequence[count] = q, from[count] = fed[q], length[count] = n;
-            rows += n, fed[q] += n, left -= n, count++;
+            sequence[count] = q, length[count] = n;
+            read[count] = what == READ_ALL ? n : rng_below(seed, RNG_TEST, step * 16 + 8 + (uint64_t)i, n + 1);
+            rows += n, fed[q] += n, left -= n;
+            from[count] = fed[q] - read[count];
+            reads += read[count++];
         }
-        check_ok(session_forward(s, count, sequence, length, tokens, attach));
-        check_rows(s, truth, count, sequence, from, length, attach);
+        check_ok(session_feed(s, count, sequence, length, read, tokens, attach));
+        check_rows(s, truth, count, sequence, from, read, attach);
     }
     for (int32_t i = 0; i < SEQUENCES; i++) assert_int_equal(session_length(s, i), LENGTH);
     session_free(s);
+    return reads;
 }
 
 static void test_bits_of_any_batch(void **state) {
@@ -125,8 +132,10 @@ static void test_bits_of_any_batch(void **state) {
         make_truth(model, &truth);
         for (int k = 0; k < CHECK_KERNELS; k++) {
             if (!check_use_kernels(model, check_kernels[k])) continue;
-            feed_at_random(model, &truth, 1, 1, NULL); // one token at a time
-            for (uint64_t seed = 2; seed < 4; seed++) feed_at_random(model, &truth, seed, 21, NULL);
+            feed_at_random(model, &truth, 1, 1, READ_ALL, NULL); // one token at a time
+            for (uint64_t seed = 2; seed < 4; seed++) feed_at_random(model, &truth, seed, 21, READ_ALL, NULL);
+            feed_at_random(model, &truth, 4, 1, READ_ANY, NULL);
+            for (uint64_t seed = 5; seed < 8; seed++) feed_at_random(model, &truth, seed, 21, READ_ANY, NULL);
         }
         free_truth(&truth);
         model_free(model);
@@ -151,11 +160,12 @@ static void test_bits_of_bf16(void **state) {
         assert_true(difference > 0 && difference < 0.05 * size);
         for (int k = 0; k < CHECK_KERNELS; k++) {
             if (!check_use_kernels(model, check_kernels[k])) continue;
-            feed_at_random(model, &truth, 1, 1, NULL);
-            feed_at_random(model, &truth, 2, 21, NULL);
+            feed_at_random(model, &truth, 1, 1, READ_ALL, NULL);
+            feed_at_random(model, &truth, 2, 21, READ_ALL, NULL);
+            feed_at_random(model, &truth, 3, 21, READ_ANY, NULL);
         }
         check_ok(model_set_precision(model, PRECISION_FP32));
-        feed_at_random(model, &whole, 5, 21, NULL);
+        feed_at_random(model, &whole, 5, 21, READ_ALL, NULL);
         free_truth(&whole);
         free_truth(&truth);
         model_free(model);
@@ -175,7 +185,7 @@ static void test_bits_of_halves(void **state) {
             make_truth(model, &truth);
             check_store(model, types[t]);
             for (int k = 0; k < CHECK_KERNELS; k++)
-                if (check_use_kernels(model, check_kernels[k])) feed_at_random(model, &truth, 6, 21, NULL);
+                if (check_use_kernels(model, check_kernels[k])) feed_at_random(model, &truth, 6, 21, READ_ANY, NULL);
             free_truth(&truth);
         }
         model_free(model);
@@ -232,14 +242,103 @@ static void test_identity_changes_no_bit(void **state) {
         model_t *model = check_model(kind, "auto");
         int64_t rows = SEQUENCES * LENGTH, layers = model_spec(model)->layers;
         make_truth(model, &truth);
-        feed_at_random(model, &truth, 9, 17, &none);
-        feed_at_random(model, &truth, 9, 17, &all);
+        feed_at_random(model, &truth, 9, 17, READ_ALL, &none);
+        feed_at_random(model, &truth, 9, 17, READ_ALL, &all);
         assert_int_equal(calls.embedding, rows);
         assert_int_equal(calls.residual, rows * layers);
         assert_int_equal(calls.ffn_input, rows * layers);
         assert_int_equal(calls.hidden, rows);
         assert_int_equal(calls.selected, rows);
         assert_int_equal(calls.logits, rows);
+        calls = (calls_t){0};
+        int64_t reads = feed_at_random(model, &truth, 9, 17, READ_ANY, &all);
+        assert_in_range(reads, 1, rows - 1);
+        assert_int_equal(calls.embedding, rows);
+        assert_int_equal(calls.residual, rows * (layers - 1) + reads);
+        assert_int_equal(calls.ffn_input, rows * (layers - 1) + reads);
+        assert_int_equal(calls.hidden, reads);
+        free_truth(&truth);
+        model_free(model);
+    }
+}
+
+/* What the callbacks of the last layer see of a row, by its place; of the rows that are read, the same. */
+typedef struct {
+    int64_t layer, width, seen;
+    int is_truth; // else it is compared with
+    float *x[2];  // (SEQUENCES, LENGTH, width) the ffn's input, the residual stream
+} rows_t;
+static int see_rows(rows_t *r, int64_t layer, int64_t n, const row_t *rows, float *x, float *truth) {
+    const size_t bytes = (size_t)r->width * sizeof *x;
+    if (layer != r->layer) return 0;
+    for (int64_t i = 0; i < n; i++, x += r->width, r->seen++) {
+        float *at = truth + (rows[i].sequence * LENGTH + rows[i].position) * r->width;
+        if (r->is_truth)
+            memcpy(at, x, bytes);
+        else
+            check_same("a row of the last layer", x, at, bytes);
+    }
+    return 0;
+}
+static int see_input_rows(void *user, int64_t layer, int64_t n, const row_t *rows, float *x) {
+    return see_rows(user, layer, n, rows, x, ((rows_t *)user)->x[0]);
+}
+static int see_residual_rows(void *user, int64_t layer, int64_t n, const row_t *rows, float *x) {
+    return see_rows(user, layer, n, rows, x, ((rows_t *)user)->x[1]);
+}
+
+static void test_attachments_see_rows_that_are_read(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS; kind++) {
+        truth_t truth;
+        model_t *model = check_model(kind, "auto");
+        rows_t rows = {.layer = model_spec(model)->layers - 1, .width = model_spec(model)->width, .is_truth = 1};
+        const attachment_t attach = {.user = &rows, .ffn_input = see_input_rows, .residual = see_residual_rows};
+        for (int i = 0; i < 2; i++) rows.x[i] = test_calloc((size_t)(SEQUENCES * LENGTH * rows.width), sizeof(float));
+        make_truth(model, &truth);
+        feed_at_random(model, &truth, 1, LENGTH, READ_ALL, &attach);
+        assert_int_equal(rows.seen, 2 * SEQUENCES * LENGTH);
+        rows.is_truth = 0;
+        for (uint64_t seed = 2; seed < 5; seed++) {
+            rows.seen = 0;
+            int64_t reads = feed_at_random(model, &truth, seed, 21, READ_ANY, &attach);
+            assert_int_equal(rows.seen, 2 * reads);
+        }
+        for (int i = 0; i < 2; i++) test_free(rows.x[i]);
+        free_truth(&truth);
+        model_free(model);
+    }
+}
+
+/* A prompt longer than the session has rows, and what follows it. */
+static void test_prompt_in_pieces(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS; kind++) {
+        truth_t truth;
+        session_t *s;
+        model_t *model = check_model(kind, "auto");
+        const int64_t zero = 0, one = 1;
+        const int32_t sequence = 1;
+        head_stat_t stat;
+        make_truth(model, &truth);
+        for (int64_t rows = 1; rows < 40; rows += 9) {
+            check_ok(session_create(model, 2, LENGTH, rows, &s));
+            for (int64_t n = 36, read = 0; read < 2; read++) {
+                session_reset(s, sequence);
+                check_ok(session_prompt(s, sequence, n, truth.token[1], read));
+                assert_int_equal(session_length(s, sequence), n);
+                if (read) check_rows(s, &truth, 1, &sequence, &(int64_t){n - 1}, &one, NULL);
+                if (!read) check_fails(session_head(s, 1, &zero, NULL, NULL, &stat), "row 0 is not one of the 0");
+                check_ok(session_forward(s, 1, &sequence, &one, truth.token[1] + n, NULL));
+                check_rows(s, &truth, 1, &sequence, &n, &one, NULL);
+            }
+            int32_t bad[3] = {1, 2, -1};
+            check_fails(session_prompt(s, sequence, 3, bad, 1), "token id -1");
+            assert_int_equal(session_length(s, sequence), 37); // not a token of it
+            check_ok(session_prompt(s, sequence, 3, truth.token[1] + 37, 1));
+            check_rows(s, &truth, 1, &sequence, &(int64_t){39}, &one, NULL);
+            session_free(s);
+        }
         free_truth(&truth);
         model_free(model);
     }
@@ -404,7 +503,7 @@ static void test_session_errors(void **state) {
     int64_t context = model_spec(model)->context, vocab = model_spec(model)->vocab;
     session_t *s;
     int32_t tokens[200] = {0}, a = 0, high = 2, negative = -1, twice[2] = {1, 1}, bad_target = (int32_t)vocab;
-    int64_t one = 1, zero = 0, two = 2, ones[2] = {1, 1}, many = 41, much = context + 1, row = 2;
+    int64_t one = 1, zero = 0, two = 2, less = -1, ones[2] = {1, 1}, many = 41, much = context + 1, row = 2;
     head_stat_t stat;
     check_fails(session_create(model, 0, 1, 1, &s), "must be 1 or more");
     check_ok(session_create(model, 2, 200, 40, &s));
@@ -412,6 +511,8 @@ static void test_session_errors(void **state) {
     check_fails(session_forward(s, 1, &negative, &one, tokens, NULL), "not one of the session's 2");
     check_fails(session_forward(s, 2, twice, ones, tokens, NULL), "fed twice");
     check_fails(session_forward(s, 1, &a, &zero, tokens, NULL), "a piece of 0 tokens");
+    check_fails(session_feed(s, 1, &a, &one, &two, tokens, NULL), "2 rows to read of a piece of 1");
+    check_fails(session_feed(s, 1, &a, &one, &less, tokens, NULL), "-1 rows to read of a piece of 1");
     check_fails(session_forward(s, 1, &a, &many, tokens, NULL), "more rows than the session's 40");
     check_fails(session_forward(s, 1, &a, &much, tokens, NULL), "context of");
     tokens[1] = (int32_t)vocab;
@@ -469,7 +570,7 @@ static void test_pack_follows_the_parameters(void **state) {
     make_truth(model, &truth);
     memcpy(to, from, (size_t)n * sizeof *to);
     check_ok(model_pack(other));
-    feed_at_random(other, &truth, 1, 9, NULL);
+    feed_at_random(other, &truth, 1, 9, READ_ALL, NULL);
     free_truth(&truth);
     model_free(model);
     model_free(other);
@@ -481,6 +582,8 @@ int main(void) {
         cmocka_unit_test(test_bits_of_bf16),
         cmocka_unit_test(test_bits_of_halves),
         cmocka_unit_test(test_identity_changes_no_bit),
+        cmocka_unit_test(test_attachments_see_rows_that_are_read),
+        cmocka_unit_test(test_prompt_in_pieces),
         cmocka_unit_test(test_head_of_selected_rows),
         cmocka_unit_test(test_attachments_take_part),
         cmocka_unit_test(test_greedy_is_teacher_forced_argmax),

@@ -39,10 +39,6 @@ static int64_t fed_for(int64_t mismatch) {
     return fed[mismatch];
 }
 
-static int64_t triangle(int64_t n) {
-    return n * (n + 1) / 2;
-}
-
 static engine_work_t run(const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
                          measure_t measure, int64_t batch_tokens) {
     engine_t spec = make_spec(measure, batch_tokens);
@@ -54,15 +50,17 @@ static engine_work_t run(const model_t *model, const probe_set_t *set, const arm
 /* Runs with both settings and compares the records of all arms; different: verdicts unlike those of arm 0. */
 static void compare(const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,
                     int64_t batch_tokens, int *different) {
+    const model_spec_t *spec = model_spec(model);
     record_t *all[3], *alone[3];
     engine_work_t expected = {0}, work = run(model, set, arms, n_arms, MEASURE_ALL, 500);
     int64_t fed = PROBES * (CONTEXTS * (SUFFIX - 1) + contexts[0] + contexts[1] + contexts[2] + contexts[3]);
     assert_int_equal(work.tokens, fed);
-    for (int c = 0; c < CONTEXTS; c++) expected.seen += PROBES * triangle(contexts[c] + SUFFIX - 1);
-    assert_int_equal(work.seen, expected.seen);
-    expected.seen = 0;
     assert_int_equal(work.positions, RECORDS * SUFFIX);
     assert_int_equal(work.reads, RECORDS * SUFFIX * n_arms);
+    expected.flop = (double)work.reads * spec_flop_head(spec);
+    for (int c = 0; c < CONTEXTS; c++) expected.flop += PROBES * spec_flop(spec, 0, contexts[c] + SUFFIX - 1, SUFFIX);
+    assert_true(work.flop == expected.flop);
+    expected.flop = 0;
     for (int32_t a = 0; a < n_arms; a++) all[a] = check_records(arms[a].name, RECORDS);
     work = run(model, set, arms, n_arms, MEASURE_VERDICT, batch_tokens);
     for (int32_t a = 0; a < n_arms; a++) alone[a] = check_records(arms[a].name, RECORDS);
@@ -83,13 +81,14 @@ static void compare(const model_t *model, const probe_set_t *set, const arm_t *a
             *different += r->first_mismatch != all[0][i].first_mismatch;
         }
         expected.tokens += contexts[i / PROBES] + most;
-        expected.seen += triangle(contexts[i / PROBES] + most);
+        expected.flop +=
+            spec_flop(spec, 0, contexts[i / PROBES], 1) + spec_flop(spec, contexts[i / PROBES], most, most);
         expected.positions += 1 + most;
     }
     assert_int_equal(work.tokens, expected.tokens);
-    assert_int_equal(work.seen, expected.seen);
     assert_int_equal(work.positions, expected.positions);
     assert_int_equal(work.reads, expected.reads);
+    assert_true(work.flop == expected.flop + (double)work.reads * spec_flop_head(spec));
     for (int32_t a = 0; a < n_arms; a++) mem_free(all[a]), mem_free(alone[a]);
 }
 

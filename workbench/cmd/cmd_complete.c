@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOP_LIMIT = 20, TOKENS_INITIAL = 32, BEAM_LIMIT = 64, SAMPLES_LIMIT = 10000, PROMPT_ROWS = 512 };
+enum { TOP_LIMIT = 20, TOKENS_INITIAL = 32, BEAM_LIMIT = 64, SAMPLES_LIMIT = 10000 };
 
 typedef struct {
     const char *model, *tokenizer, *kernels, *text;
@@ -277,22 +277,13 @@ static int generate(text_t *t, int32_t last, stream_t *stream) {
     return 0;
 }
 
-/* The prompt but its last token, in pieces: what it takes to keep them all at once grows with the prompt. */
-static int feed(session_t *session, int64_t n, const int32_t *ids) {
-    const int32_t sequence = 0;
-    for (int64_t at = 0; at < n; at += PROMPT_ROWS) {
-        const int64_t rows = n - at < PROMPT_ROWS ? n - at : PROMPT_ROWS;
-        TRY(session_forward(session, 1, &sequence, &rows, ids + at, NULL));
-    }
-    return 0;
-}
-
 /* One or several continuations of the prompt ids (n), whose text is `text`. */
 static int sample(const model_t *model, text_t *t, const char *text, size_t bytes, int64_t n, const int32_t *ids) {
     const options_t *o = t->options;
-    TRY(session_create(model, o->samples > 1 ? 2 : 1, n + t->tokens, n < PROMPT_ROWS ? n : PROMPT_ROWS, &t->session));
+    const int64_t rows = n < SESSION_PROMPT ? n : SESSION_PROMPT;
+    TRY(session_create(model, o->samples > 1 ? 2 : 1, n + t->tokens, rows, &t->session));
     if (o->by_chance) TRY(draw_create(&o->draw, t->spec->vocab, &t->draw));
-    TRY(feed(t->session, n - 1, ids));
+    TRY(session_prompt(t->session, 0, n - 1, ids, 0));
     for (t->sample = 0; t->sample < o->samples; t->sample++) {
         stream_t stream = {.held = 0};
         if (o->samples > 1) printf("--- %lld\n", (long long)t->sample + 1);

@@ -274,15 +274,6 @@ static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, 
     return rc;
 }
 
-/* Of the model: its head works only where the next token is looked at. What a token sees, in the mean, is what it would
- * in windows of one length. */
-static double work_flop(const engine_work_t *work, const model_spec_t *spec) {
-    if (work->tokens == 0) return 0;
-    int64_t window = 2 * work->seen / work->tokens - 1;
-    double head = 2 * (double)spec->width * (double)spec->vocab, body = spec_flop_per_token(spec, window) - head;
-    return (double)work->tokens * body + (double)work->reads * head;
-}
-
 int stage_probe(const plan_t *plan, stage_t *stage) {
     const study_t *study = plan->study;
     engine_t spec = {.n_context = study->probe.context.n,
@@ -299,7 +290,7 @@ int stage_probe(const plan_t *plan, stage_t *stage) {
     if (rc == 0) {
         rc = probe_arms(plan, stage, &spec, model, &set, &work);
         stage->tokens = (double)work.tokens;
-        stage->flop += work_flop(&work, model_spec(model));
+        stage->flop += work.flop;
         model_free(model);
     }
     probes_free(&set);

@@ -78,6 +78,7 @@ int beam_create(const model_t *model, int32_t beams, int64_t prompt, int64_t ste
         return err_set(
             "a search of %d beams over %lld tokens after %lld: beams must be 1 to 1024, both others 1 or more", beams,
             (long long)steps, (long long)prompt);
+    const int64_t rows = prompt < SESSION_PROMPT ? prompt : SESSION_PROMPT;
     beam_t *b = mem_new(1, sizeof *b, "beam search");
     if (b == NULL) return -1;
     *b = (beam_t){.model = model,
@@ -88,7 +89,7 @@ int beam_create(const model_t *model, int32_t beams, int64_t prompt, int64_t ste
                   .prompt = prompt,
                   .steps = steps};
     if (b->arena == NULL || make_scratch(b) != 0 ||
-        session_create(model, beams, prompt + steps, prompt > beams ? prompt : beams, &b->session) != 0) {
+        session_create(model, beams, prompt + steps, rows > beams ? rows : beams, &b->session) != 0) {
         beam_free(b);
         return -1;
     }
@@ -199,7 +200,7 @@ static int may_improve(const beam_t *b, int64_t step) {
 
 int32_t beam_search(beam_t *b, int64_t n, const int32_t *prompt, const beam_text_t **text) {
     const attachment_t attach = {.user = b, .logits = read_row};
-    int64_t last_row = n - 1;
+    const int64_t first = 0;
     if (n < 1 || n > b->prompt)
         return err_set("a prompt of %lld tokens for a search made for %lld", (long long)n, (long long)b->prompt);
     for (int32_t i = 0; i < b->beams; i++) session_reset(b->session, i);
@@ -207,8 +208,8 @@ int32_t beam_search(beam_t *b, int64_t n, const int32_t *prompt, const beam_text
     b->done = 0;
     b->beam[0].sequence = 0;
     b->beam[0].log_p = 0;
-    TRY(session_forward(b->session, 1, &b->beam[0].sequence, &n, prompt, NULL));
-    TRY(session_head(b->session, 1, &last_row, NULL, &attach, b->stat));
+    TRY(session_prompt(b->session, b->beam[0].sequence, n, prompt, 1));
+    TRY(session_head(b->session, 1, &first, NULL, &attach, b->stat));
     advance(b, 0);
     for (int64_t step = 1; step < b->steps && may_improve(b, step - 1); step++) {
         for (int32_t i = 0; i < b->open; i++) {

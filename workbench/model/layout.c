@@ -164,19 +164,31 @@ int64_t spec_parameters(const model_spec_t *spec, int with_embeddings) {
     return inner + size_of(spec, WEIGHT_EMBED, WEIGHT_POSITION) + weight_size(spec, WEIGHT_HEAD);
 }
 
-/* Positions that a query sees, mean over a window of `context` of them: 1 + ... + context, no term above `window`. */
-static double mean_seen(double context, double window) {
-    if (window == 0 || window >= context) return (context + 1) / 2;
-    return (window * (window + 1) / 2 + (context - window) * window) / context;
+/* Positions that the queries of the first n positions see, all together: 1 + ... + n, no term above `window`. */
+static double seen_by_first(double n, double window) {
+    if (window == 0 || n <= window) return n * (n + 1) / 2;
+    return window * (window + 1) / 2 + (n - window) * window;
+}
+
+double spec_flop(const model_spec_t *spec, int64_t past, int64_t n, int64_t read) {
+    const double width = (double)spec->width, q = (double)spec_q_width(spec), kv = (double)spec_kv_width(spec);
+    const double end = (double)(past + n);
+    double sum = 0; // of multiply-adds
+    for (int64_t l = 0; l < spec->layers; l++) {
+        const double rows = l + 1 < spec->layers ? (double)n : (double)read;
+        const double window = spec_is_local(spec, l) ? (double)spec->window : 0;
+        sum += (double)n * width * 2 * kv + rows * width * (2 * q + (spec->gated_ffn ? 3 : 2) * (double)spec->ffn);
+        sum += 2 * q * (seen_by_first(end, window) - seen_by_first(end - rows, window)); // scores and values
+    }
+    return 2 * sum;
+}
+
+double spec_flop_head(const model_spec_t *spec) {
+    return 2 * (double)spec->width * (double)spec->vocab;
 }
 
 double spec_flop_per_token(const model_spec_t *spec, int64_t context) {
-    double width = (double)spec->width, q = (double)spec_q_width(spec), kv = (double)spec_kv_width(spec);
-    /* Multiply-adds of a layer's matrices, then those of scores and values. */
-    double sum = (double)spec->layers * width * (2 * q + 2 * kv + (spec->gated_ffn ? 3 : 2) * (double)spec->ffn);
-    for (int64_t l = 0; l < spec->layers && l < SPEC_LAYERS; l++)
-        sum += 2 * q * mean_seen((double)context, spec_is_local(spec, l) ? (double)spec->window : 0);
-    return 2 * (sum + width * (double)spec->vocab);
+    return spec_flop(spec, 0, context, context) / (double)context + spec_flop_head(spec);
 }
 
 /* A field that is out of range. */

@@ -67,7 +67,8 @@ precision_t model_precision(const model_t *model);
 int model_pack(model_t *model); // packs the weights for the kernels; load and create have done it
 
 /* Attachments: how an external memory takes part in a forward pass. Every callback is optional. x is theirs to change;
- * rows are those of the batch: row r belongs to sequence rows[r].sequence at position rows[r].position. */
+ * rows are those of the batch, behind the last layer's attention those of them that are read: row r belongs to sequence
+ * rows[r].sequence at position rows[r].position. */
 typedef struct {
     int32_t sequence, position;
 } row_t;
@@ -79,7 +80,7 @@ typedef struct {
     int (*hidden)(void *user, int64_t n, const row_t *rows, float *x);                   // after the last norm
     /* Says which rows' logits are about to be asked for, all of a session_head call at once; changes nothing. */
     int (*select)(void *user, int64_t n, const int64_t *select);
-    /* Logits (n, vocab) of selected rows: select[i] is the row's index among the rows of the forward call. */
+    /* Logits (n, vocab) of selected rows: select[i] is the row's index among those that are read. */
     int (*logits)(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits);
 } attachment_t;
 
@@ -94,15 +95,24 @@ void session_copy(session_t *session, int32_t from, int32_t to);
 int64_t session_length(const session_t *session, int32_t sequence);
 
 /* Feeds tokens: `count` pieces, piece i is length[i] new tokens of sequence[i], tokens of all pieces one after the
- * other (sum of length rows). A ragged batch without padding. Leaves the hidden states of all rows (after the last
- * norm) in the session until the next forward. attach may be NULL. On failure every sequence is as it was before. */
+ * other (sum of length rows). A ragged batch without padding. The last read[i] rows of piece i, 0 to length[i], can be
+ * read: their hidden states (after the last norm), those of one piece after those of another, stay in the session until
+ * the next call. Of the other rows the last layer makes keys and values only. attach may be NULL. A NaN in the hidden
+ * states is an error. On failure every sequence is as it was before. */
+int session_feed(session_t *session, int32_t count, const int32_t *sequence, const int64_t *length, const int64_t *read,
+                 const int32_t *tokens, const attachment_t *attach);
+/* The same with all rows to be read. */
 int session_forward(session_t *session, int32_t count, const int32_t *sequence, const int64_t *length,
                     const int32_t *tokens, const attachment_t *attach);
-const float *session_hidden(const session_t *session); // (rows, width)
+/* The same for n tokens of one sequence, however many, in pieces that the session has rows for; SESSION_PROMPT of them
+ * are enough to be fast. read: 1 for the hidden state of the last token, 0 for none. */
+enum { SESSION_PROMPT = 512 };
+int session_prompt(session_t *session, int32_t sequence, int64_t n, const int32_t *tokens, int64_t read);
+const float *session_hidden(const session_t *session); // (rows that are read, width)
 
-/* Statistics of the next-token distribution at n selected rows of the last forward; target (n), NULL: all -1. When
- * attach has a logits callback, logits are made in blocks of rows, passed through it, and read; else they are never
- * stored. */
+/* Statistics of the next-token distribution at n selected rows, by their index among those that the last call left to
+ * be read; target (n), NULL: all -1. When attach has a logits callback, logits are made in blocks of rows, passed
+ * through it, and read; else they are never stored. */
 int session_head(session_t *session, int64_t n, const int64_t *select, const int32_t *target,
                  const attachment_t *attach, head_stat_t *stat);
 

@@ -1,6 +1,8 @@
 /* The decoder: tokens in, hidden states out, keys and values kept. Rows of all sequences of a batch pass through a
  * layer together, one row a token, without padding; only attention looks at a sequence at a time. Every operation acts
- * on a row by itself or on a sequence's own cache, so by law 1 a row's bits do not depend on its company. */
+ * on a row by itself or on a sequence's own cache, so by law 1 a row's bits do not depend on its company. Hence rows
+ * that nobody reads can stay behind where no other row needs them any more: in the last layer, once it has their keys
+ * and values. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "model/session_private.h"
@@ -119,11 +121,14 @@ const float *session_hidden(const session_t *s) {
 }
 
 /* One piece of the batch: may it be fed? */
-static int check_piece(const session_t *s, int32_t sequence, int64_t length) {
+static int check_piece(const session_t *s, int32_t sequence, int64_t length, int64_t read) {
     if (sequence < 0 || sequence >= s->sequences)
         return err_set("sequence %d is not one of the session's %d", sequence, s->sequences);
     if (s->fed_by[sequence] == s->calls) return err_set("sequence %d is fed twice in one batch", sequence);
     if (length < 1) return err_set("sequence %d: a piece of %lld tokens", sequence, (long long)length);
+    if (read < 0 || read > length)
+        return err_set("sequence %d: %lld rows to read of a piece of %lld", sequence, (long long)read,
+                       (long long)length);
     int64_t end, context = s->model->spec.context;
     if (__builtin_add_overflow(s->length[sequence], length, &end) || end > s->capacity)
         return err_set("sequence %d: %lld tokens after %lld do not fit the session's capacity of %lld", sequence,
@@ -134,20 +139,32 @@ static int check_piece(const session_t *s, int32_t sequence, int64_t length) {
     return 0;
 }
 
+/* A batch: what session_feed was called with. */
+typedef struct {
+    int32_t count;
+    const int32_t *sequence;
+    const int64_t *length, *read;
+    const int32_t *tokens;
+    int64_t reads; // of all pieces
+} batch_t;
+
 /* Checks the batch and lays out its rows. Nothing of the session that matters changes on failure. */
-static int lay_out(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens) {
+static int lay_out(session_t *s, batch_t *b) {
     int64_t r = 0;
     s->calls++;
-    for (int32_t i = 0; i < count; i++) {
-        TRY(check_piece(s, sequence[i], length[i]));
-        s->fed_by[sequence[i]] = s->calls;
-        if (length[i] > s->rows - r) return err_set("a batch of more rows than the session's %lld", (long long)s->rows);
-        for (int64_t j = 0; j < length[i]; j++, r++) {
-            if (tokens[r] < 0 || tokens[r] >= s->model->spec.vocab)
-                return err_set("token id %d is not below the model's vocabulary of %lld", tokens[r],
-                               (long long)s->model->spec.vocab);
-            s->position[r] = (int32_t)(s->length[sequence[i]] + j);
-            s->row[r] = (row_t){sequence[i], s->position[r]};
+    for (int32_t i = 0; i < b->count; i++) {
+        int32_t sequence = b->sequence[i];
+        int64_t length = b->length[i], vocab = s->model->spec.vocab;
+        TRY(check_piece(s, sequence, length, b->read[i]));
+        s->fed_by[sequence] = s->calls;
+        b->reads += b->read[i];
+        if (length > s->rows - r) return err_set("a batch of more rows than the session's %lld", (long long)s->rows);
+        for (int64_t j = 0; j < length; j++, r++) {
+            if (b->tokens[r] < 0 || b->tokens[r] >= vocab)
+                return err_set("token id %d is not below the model's vocabulary of %lld", b->tokens[r],
+                               (long long)vocab);
+            s->position[r] = (int32_t)(s->length[sequence] + j);
+            s->row[r] = (row_t){sequence, s->position[r]};
         }
     }
     s->filled = r;
@@ -159,35 +176,70 @@ static void linear(const session_t *s, int64_t out, int64_t in, const float *x, 
     s->model->ops->gemm(s->filled, out, in, x, in, 1, packed, bias, accumulate, y, out);
 }
 
-/* What becomes of queries, keys and values before they meet: bounds, norms, positions, as the model has them. */
-static void prepare_qkv(session_t *s, const layer_weights_t *w) {
+/* Columns first .. end - 1 of queries, keys and values: normed to qkv, within the model's bound. */
+static void project(const session_t *s, const layer_weights_t *w, packed_t packed, int64_t first, int64_t end) {
     const model_spec_t *spec = &s->model->spec;
-    const tensor_ops_t *ops = s->model->ops;
-    const int64_t q = spec_q_width(spec), kv = spec_kv_width(spec), ld = q + 2 * kv;
-    if (spec->clip_qkv > 0) ops->clip(s->filled * ld, spec->clip_qkv, s->qkv);
-    if (spec->qk_norm) {
-        ops->rmsnorm(s->filled, q, s->qkv, ld, w->q_norm, spec->norm_eps, s->qkv, ld);
-        ops->rmsnorm(s->filled, kv, s->qkv + q, ld, w->k_norm, spec->norm_eps, s->qkv + q, ld);
-    }
-    if (spec->learned_positions) return;
-    ops->rotary(s->filled, spec->heads, spec->head_size, spec->rotary_dims, s->position, s->model->rotary, 1, s->qkv,
-                ld);
-    ops->rotary(s->filled, spec_kv_heads(spec), spec->head_size, spec->rotary_dims, s->position, s->model->rotary, 1,
-                s->qkv + q, ld);
+    const int64_t width = spec->width, ld = spec_q_width(spec) + 2 * spec_kv_width(spec);
+    s->model->ops->gemm(s->filled, end - first, width, s->normed, width, 1, packed_from(packed, width, first),
+                        w->qkv_bias ? w->qkv_bias + first : NULL, 0, s->qkv + first, ld);
+    for (int64_t r = 0; spec->clip_qkv > 0 && r < s->filled; r++)
+        s->model->ops->clip(end - first, spec->clip_qkv, s->qkv + r * ld + first);
 }
 
-/* Attention of every piece on its own cache: qkv to attended. */
-static void attend(session_t *s, int64_t layer, int32_t count, const int32_t *sequence, const int64_t *length) {
+/* What becomes of queries or keys before they meet: norm and positions, as the model has them. x is their first column
+ * in qkv. */
+static void prepare(const session_t *s, int64_t heads, const float *gain, float *x) {
     const model_spec_t *spec = &s->model->spec;
+    const tensor_ops_t *ops = s->model->ops;
+    const int64_t ld = spec_q_width(spec) + 2 * spec_kv_width(spec);
+    if (spec->qk_norm) ops->rmsnorm(s->filled, heads * spec->head_size, x, ld, gain, spec->norm_eps, x, ld);
+    if (spec->learned_positions) return;
+    ops->rotary(s->filled, heads, spec->head_size, spec->rotary_dims, s->position, s->model->rotary, 1, x, ld);
+}
+
+/* Moves the rows that are read to the front, with all that the rest of the pass wants of them. The others are gone. */
+static void keep_read(session_t *s, const batch_t *b) {
+    const int64_t width = s->model->spec.width;
+    int64_t from = 0, to = 0;
+    for (int32_t i = 0; i < b->count; i++) {
+        const size_t n = (size_t)b->read[i], floats = n * (size_t)width;
+        from += b->length[i] - b->read[i];
+        memmove(s->x + to * width, s->x + from * width, floats * sizeof *s->x);
+        memmove(s->normed + to * width, s->normed + from * width, floats * sizeof *s->normed);
+        memmove(s->position + to, s->position + from, n * sizeof *s->position);
+        memmove(s->row + to, s->row + from, n * sizeof *s->row);
+        from += b->read[i];
+        to += b->read[i];
+    }
+    s->filled = to;
+}
+
+/* Attention of every piece on its own cache: normed to attended. Of rows that are not read the last layer makes keys
+ * and values, with no more queries than share a panel of columns with them. */
+static void attend(session_t *s, int64_t layer, const batch_t *b) {
+    const model_spec_t *spec = &s->model->spec;
+    const layer_weights_t *w = &s->model->weights[layer];
+    const packed_t packed = s->model->layer[layer].qkv;
     const int64_t q = spec_q_width(spec), width = spec_kv_width(spec), ld = q + 2 * width;
-    float scale = spec->unscaled_attention ? 1 : (float)(1 / sqrt((double)spec->head_size));
-    float *qkv = s->qkv, *out = s->attended;
-    for (int32_t i = 0; i < count; i++) {
-        tensor_kv_t *kv = &s->kv[sequence[i] * spec->layers + layer];
-        kv_append(kv, length[i], qkv + q, ld, qkv + q + width, ld);
-        s->model->ops->attention(length[i], spec->heads, kv, scale, qkv, ld, out, q, s->attention_scratch);
-        qkv += length[i] * ld;
-        out += length[i] * q;
+    const int64_t *read = layer + 1 < spec->layers ? b->length : b->read;
+    const int is_narrowed = layer + 1 == spec->layers && b->reads < s->filled;
+    const float scale = spec->unscaled_attention ? 1 : (float)(1 / sqrt((double)spec->head_size));
+    project(s, w, packed, is_narrowed ? q / GEMM_PANEL * GEMM_PANEL : 0, ld);
+    prepare(s, spec_kv_heads(spec), w->k_norm, s->qkv + q);
+    if (is_narrowed) {
+        keep_read(s, b);
+        project(s, w, packed, 0, q);
+    }
+    prepare(s, spec->heads, w->q_norm, s->qkv);
+    const float *queries = s->qkv, *keys = s->qkv + q;
+    float *out = s->attended;
+    for (int32_t i = 0; i < b->count; i++) {
+        tensor_kv_t *kv = &s->kv[b->sequence[i] * spec->layers + layer];
+        kv_append(kv, b->length[i], keys, ld, keys + width, ld);
+        s->model->ops->attention(read[i], spec->heads, kv, scale, queries, ld, out, q, s->attention_scratch);
+        keys += b->length[i] * ld;
+        queries += read[i] * ld;
+        out += read[i] * q;
     }
 }
 
@@ -248,18 +300,15 @@ static void widen(const session_t *s, const layer_weights_t *w, const layer_pack
 
 /* The order of the additions is part of the arithmetic: x + attention first, then + ffn, in both kinds of residual. The
  * kinds differ only in which x the second norm sees. */
-static int run_layer(session_t *s, int64_t layer, int32_t count, const int32_t *sequence, const int64_t *length,
-                     const attachment_t *attach) {
+static int run_layer(session_t *s, int64_t layer, const batch_t *b, const attachment_t *attach) {
     const model_spec_t *spec = &s->model->spec;
     const layer_packed_t *packed = &s->model->layer[layer];
     const layer_weights_t *w = &s->model->weights[layer];
-    const int64_t q = spec_q_width(spec);
     begin_part(s, w->norm1_gain, w->norm1_bias);
-    linear(s, q + 2 * spec_kv_width(spec), spec->width, s->normed, packed->qkv, w->qkv_bias, 0, s->qkv);
-    prepare_qkv(s, w);
-    attend(s, layer, count, sequence, length);
+    attend(s, layer, b);
+    if (s->filled == 0) return 0; // nobody reads
     if (spec->parallel_residual) begin_part(s, w->norm2_gain, w->norm2_bias);
-    end_part(s, q, s->attended, packed->out, w->out_bias, w->norm1_gain, w->norm1_bias);
+    end_part(s, spec_q_width(spec), s->attended, packed->out, w->out_bias, w->norm1_gain, w->norm1_bias);
     if (!spec->parallel_residual) begin_part(s, w->norm2_gain, w->norm2_bias);
     if (attach && attach->ffn_input) TRY(attach->ffn_input(attach->user, layer, s->filled, s->row, s->normed));
     widen(s, w, packed);
@@ -280,13 +329,13 @@ static void embed(session_t *s, const outer_weights_t *w, const int32_t *tokens)
     }
 }
 
-static int run(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens,
-               const attachment_t *attach) {
+static int run(session_t *s, const batch_t *b, const attachment_t *attach) {
     const model_spec_t *spec = &s->model->spec;
     const outer_weights_t *w = &s->model->outer;
-    embed(s, w, tokens);
+    embed(s, w, b->tokens);
     if (attach && attach->embedding) TRY(attach->embedding(attach->user, s->filled, s->row, s->x));
-    for (int64_t l = 0; l < spec->layers; l++) TRY(run_layer(s, l, count, sequence, length, attach));
+    for (int64_t l = 0; l < spec->layers; l++) TRY(run_layer(s, l, b, attach));
+    if (s->filled == 0) return 0;
     norm(s, w->norm_gain, w->norm_bias, s->x, s->normed);
     if (attach && attach->hidden) TRY(attach->hidden(attach->user, s->filled, s->row, s->normed));
     if (!tensor_is_finite(s->filled * spec->width, s->normed))
@@ -294,13 +343,33 @@ static int run(session_t *s, int32_t count, const int32_t *sequence, const int64
     return 0;
 }
 
-int session_forward(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens,
-                    const attachment_t *attach) {
+int session_feed(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int64_t *read,
+                 const int32_t *tokens, const attachment_t *attach) {
+    batch_t batch = {count, sequence, length, read, tokens, 0};
     s->filled = 0;
-    TRY(lay_out(s, count, sequence, length, tokens));
-    int rc = run(s, count, sequence, length, tokens, attach);
+    TRY(lay_out(s, &batch));
+    int rc = run(s, &batch, attach);
     /* A batch that failed half way through the layers leaves every sequence as it was. */
     for (int32_t i = 0; i < count; i++) cut(s, sequence[i], s->length[sequence[i]] + (rc == 0 ? length[i] : 0));
     if (rc != 0) s->filled = 0;
     return rc != 0 ? -1 : 0;
+}
+
+int session_forward(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int32_t *tokens,
+                    const attachment_t *attach) {
+    return session_feed(s, count, sequence, length, length, tokens, attach);
+}
+
+int session_prompt(session_t *s, int32_t sequence, int64_t n, const int32_t *tokens, int64_t read) {
+    assert(sequence >= 0 && sequence < s->sequences && (read == 0 || read == 1));
+    const int64_t before = s->length[sequence];
+    s->filled = 0;
+    for (int64_t at = 0; at < n; at += s->rows) {
+        const int64_t length = n - at < s->rows ? n - at : s->rows, last = at + length == n ? read : 0;
+        if (session_feed(s, 1, &sequence, &length, &last, tokens + at, NULL) != 0) {
+            cut(s, sequence, before);
+            return -1;
+        }
+    }
+    return 0;
 }

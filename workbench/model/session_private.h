@@ -18,7 +18,7 @@ struct session {
     int64_t calls;
 
     /* The last forward call. */
-    int64_t filled;    // rows; 0 when it failed
+    int64_t filled;    // rows, at the end those that can be read; 0 when it failed
     row_t *row;        // (rows)
     int32_t *position; // (rows) the same positions, as the kernels want them
     float *x;          // (rows, width) residual stream

@@ -44,12 +44,15 @@ static int make_arrays(batch_t *b) {
     b->window = arena_new(arena, b->most_probes, sizeof *b->window, "probes of a batch");
     b->sequence = arena_new(arena, b->most_probes, sizeof *b->sequence, "sequences of a batch");
     b->length = arena_new(arena, b->most_probes, sizeof *b->length, "lengths of a batch");
+    b->read = arena_new(arena, b->most_probes, sizeof *b->read, "lengths of a batch");
     b->tokens = arena_new(arena, b->most_rows, sizeof *b->tokens, "tokens of a batch");
     b->select = arena_new(arena, reads, sizeof *b->select, "rows of a batch");
     b->target = arena_new(arena, reads, sizeof *b->target, "targets of a batch");
     b->stat = arena_new(arena, reads, sizeof *b->stat, "statistics of a batch");
-    if (!b->window || !b->sequence || !b->length || !b->tokens || !b->select || !b->target || !b->stat) return -1;
+    if (!b->window || !b->sequence || !b->length || !b->read || !b->tokens || !b->select || !b->target || !b->stat)
+        return -1;
     for (int64_t i = 0; i < b->most_probes; i++) b->sequence[i] = (int32_t)i;
+    for (int64_t i = 0; i < reads; i++) b->select[i] = i;
     return 0;
 }
 
@@ -90,14 +93,11 @@ int64_t batch_tokens(const batch_t *b) {
     return tokens;
 }
 
-/* Which rows are read, and for which tokens. */
+/* Which tokens are to follow the rows that are read. */
 static void point_at_suffix(batch_t *b) {
-    int64_t suffix = b->spec->suffix, fed = b->context + suffix - 1;
+    int64_t suffix = b->spec->suffix;
     for (int64_t i = 0; i < b->count; i++)
-        for (int64_t j = 0; j < suffix; j++) {
-            b->select[i * suffix + j] = i * fed + b->context - 1 + j;
-            b->target[i * suffix + j] = b->window[i][b->context + j];
-        }
+        memcpy(b->target + i * suffix, b->window[i] + b->context, (size_t)suffix * sizeof *b->target);
 }
 
 /* The last `length` tokens of a probe. */
@@ -132,14 +132,15 @@ void batch_only(batch_t *b, int64_t i) {
     point_at_suffix(b);
 }
 
-int batch_feed(batch_t *b, int64_t fed, const attachment_t *attach) {
+int batch_feed(batch_t *b, int64_t fed, int64_t read, const attachment_t *attach) {
     for (int64_t i = 0; i < b->count; i++) {
         session_reset(b->session, b->sequence[i]);
         b->length[i] = fed;
+        b->read[i] = read;
         memcpy(b->tokens + i * fed, b->window[i], (size_t)fed * sizeof *b->tokens);
     }
     if (fed == 0) return 0;
-    return session_forward(b->session, (int32_t)b->count, b->sequence, b->length, b->tokens, attach);
+    return session_feed(b->session, (int32_t)b->count, b->sequence, b->length, b->read, b->tokens, attach);
 }
 
 int batch_context(const batch_t *b) {

@@ -24,8 +24,9 @@ typedef struct {
     const int32_t **window; // (count) the last context + suffix tokens of each probe
     int32_t *sequence;      // (count) 0, 1, 2, ...
     int64_t *length;        // (count) tokens of each piece fed
+    int64_t *read;          // (count) rows of it that are read
     int32_t *tokens;        // (rows) fed
-    int64_t *select;        // (count, suffix) rows whose next token is one of the suffix
+    int64_t *select;        // (count, suffix) 0, 1, 2, ...: the rows that are read, whose next tokens are the suffixes
     int32_t *target;        // (count, suffix) those tokens
     head_stat_t *stat;      // (count, suffix)
     session_t *session;
@@ -43,8 +44,9 @@ int64_t batch_probes(const engine_t *spec, int64_t context); // of a batch at th
 
 /* Loads batch number `index` of 0 .. batches - 1. */
 void batch_load(batch_t *batch, int64_t index);
-/* Feeds the first `fed` tokens of every window of the loaded batch to emptied sequences; fed may be 0. */
-int batch_feed(batch_t *batch, int64_t fed, const attachment_t *attach);
+/* Feeds the first `fed` tokens of every window of the loaded batch to emptied sequences, to read the last `read` rows
+ * of each; both may be 0. */
+int batch_feed(batch_t *batch, int64_t fed, int64_t read, const attachment_t *attach);
 /* Leaves only probe `i` of the loaded batch. */
 void batch_only(batch_t *batch, int64_t i);
 

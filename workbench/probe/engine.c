@@ -48,12 +48,14 @@ static int run_arm(batch_t *b, const arm_t *arm, int32_t setting, par_out_t *out
 
 /* All arms on one forward; out NULL: nothing is written. */
 static int run_batch(batch_t *b, const arm_t *arms, int32_t n_arms, par_out_t **out) {
+    const model_spec_t *spec = model_spec(b->model);
     int64_t fed = b->context + b->spec->suffix - 1, positions = b->count * b->spec->suffix;
-    TRY(batch_feed(b, fed, arms[0].attach));
+    TRY(batch_feed(b, fed, b->spec->suffix, arms[0].attach));
     b->work.tokens += b->count * fed;
-    b->work.seen += b->count * (fed * (fed + 1) / 2);
     b->work.positions += positions;
     b->work.reads += positions * n_arms;
+    b->work.flop += (double)b->count * spec_flop(spec, 0, fed, b->spec->suffix);
+    b->work.flop += (double)(positions * n_arms) * spec_flop_head(spec);
     for (int32_t a = 0; a < n_arms; a++)
         if (run_arm(b, &arms[a], a, out ? out[a] : NULL) != 0) return err_context("arm %s", arms[a].name);
     return 0;
@@ -130,11 +132,13 @@ static int run_all(batch_t *b, const arm_t *arms, int32_t n_arms, const char *di
     return rc;
 }
 
-/* Collective. */
+/* Collective. FLOP are summed as millions and the rest: they may be more than an int64_t holds. */
 static void sum_work(engine_work_t *work) {
-    int64_t sum[] = {work->tokens, work->seen, work->positions, work->reads};
-    par_sum_i64(sum, 4);
-    *work = (engine_work_t){sum[0], sum[1], sum[2], sum[3]};
+    const int64_t millions = (int64_t)(work->flop * 1e-6);
+    int64_t sum[] = {work->tokens, work->positions, work->reads, millions,
+                     (int64_t)(work->flop - 1e6 * (double)millions)};
+    par_sum_i64(sum, 5);
+    *work = (engine_work_t){sum[0], sum[1], sum[2], 1e6 * (double)sum[3] + (double)sum[4]};
 }
 
 int engine_run(const engine_t *spec, const model_t *model, const probe_set_t *set, const arm_t *arms, int32_t n_arms,

@@ -66,9 +66,9 @@ typedef struct {
 /* What a run has computed, on all ranks together. */
 typedef struct {
     int64_t tokens;    // fed
-    int64_t seen;      // positions that these look at, each at its own and all before it
     int64_t positions; // whose next token was looked at
     int64_t reads;     // the same, counted once for every arm that looked
+    double flop;       // of the model for these: spec_flop, and its head for every read
 } engine_work_t;
 
 /* Collective: probes the set at all contexts with the n_arms arms; which probes at which context says probes_at. The

@@ -31,7 +31,7 @@ static int generate_batch(batch_t *b, const arm_t *arm, int32_t setting, generat
     int64_t suffix = b->spec->suffix;
     if (arm->select) arm->select(arm->user, setting);
     for (int64_t i = 0; i < b->count; i++) g->last[i] = b->window[i][b->context - 1];
-    TRY(batch_feed(b, b->context - 1, arm->attach));
+    TRY(batch_feed(b, b->context - 1, 0, arm->attach));
     TRY(session_greedy(b->session, (int32_t)b->count, b->sequence, g->last, suffix, arm->attach, g->text, NULL));
     for (int64_t i = 0; i < b->count; i++) {
         int32_t j = 0;

@@ -20,9 +20,8 @@ typedef struct {
     int32_t sequence;      // of the session
 } candidate_t;
 
-/* A row of a forward whose next token is one of a suffix. */
+/* A row of a forward that is read: its next token is one of a suffix. */
 typedef struct {
-    int64_t row;
     int64_t candidate; // its place in the pool
     int32_t position;  // of the next token in the suffix
 } look_t;
@@ -43,13 +42,13 @@ typedef struct {
     int32_t *mismatch; // (room, n_arms) by sequence; or OPEN
 
     /* A forward. */
-    int32_t *sequence;           // (room) of its pieces
-    int64_t *length;             // (room)
-    int32_t *tokens;             // (rows)
-    look_t *look;                // (rows)
-    int64_t looks, *select, *of; // (rows) those of one arm: rows, and which looks they are
-    int32_t *target;             // (rows)
-    head_stat_t *stat;           // (rows)
+    int32_t *sequence;      // (room) of its pieces
+    int64_t *length, *read; // (room)
+    int32_t *tokens;        // (rows)
+    look_t *look;           // (rows) in the order of the session
+    int64_t looks, *select; // (rows) those of one arm
+    int32_t *target;        // (rows)
+    head_stat_t *stat;      // (rows)
 } pool_t;
 
 static void *pool_new(pool_t *p, int64_t n, size_t size) {
@@ -70,14 +69,14 @@ static int make_arrays(pool_t *p) {
     p->mismatch = pool_new(p, p->room, (size_t)p->n_arms * sizeof *p->mismatch);
     p->sequence = pool_new(p, p->room, sizeof *p->sequence);
     p->length = pool_new(p, p->room, sizeof *p->length);
+    p->read = pool_new(p, p->room, sizeof *p->read);
     p->tokens = pool_new(p, p->rows, sizeof *p->tokens);
     p->look = pool_new(p, p->rows, sizeof *p->look);
     p->select = pool_new(p, p->rows, sizeof *p->select);
-    p->of = pool_new(p, p->rows, sizeof *p->of);
     p->target = pool_new(p, p->rows, sizeof *p->target);
     p->stat = pool_new(p, p->rows, sizeof *p->stat);
-    if (!p->candidate || !p->spare || !p->mismatch || !p->sequence || !p->length || !p->tokens || !p->look ||
-        !p->select || !p->of || !p->target || !p->stat)
+    if (!p->candidate || !p->spare || !p->mismatch || !p->sequence || !p->length || !p->read || !p->tokens ||
+        !p->look || !p->select || !p->target || !p->stat)
         return -1;
     for (int64_t i = 0; i < p->room; i++) p->spare[i] = (int32_t)i;
     return 0;
@@ -156,9 +155,11 @@ static void lay_out(pool_t *p) {
         int64_t piece = next_piece(p, c);
         p->sequence[i] = c->sequence;
         p->length[i] = piece;
+        p->read[i] = c->fed == 0 ? 1 : piece;
         memcpy(p->tokens + row, c->window + c->fed, (size_t)piece * sizeof *p->tokens);
-        for (int64_t at = c->fed; at < c->fed + piece; at++, row++)
-            if (at >= p->context - 1) p->look[p->looks++] = (look_t){row, i, (int32_t)(at + 1 - p->context)};
+        row += piece;
+        for (int64_t left = p->read[i] - 1; left >= 0; left--)
+            p->look[p->looks++] = (look_t){i, (int32_t)(c->fed + piece - left - p->context)};
     }
 }
 
@@ -169,19 +170,19 @@ static int look(pool_t *p, int32_t a) {
     for (int64_t i = 0; i < p->looks; i++) {
         const candidate_t *c = &p->candidate[p->look[i].candidate];
         if (mismatch_of(p, c)[a] != OPEN) continue;
-        p->select[n] = p->look[i].row;
         p->target[n] = c->window[p->context + p->look[i].position];
-        p->of[n++] = i;
+        p->select[n++] = i;
     }
     if (n == 0) return 0;
     if (arm->select) arm->select(arm->user, a);
     TRY(session_head(p->session, n, p->select, p->target, arm->attach, p->stat));
     for (int64_t i = 0; i < n; i++) {
-        const look_t *of = &p->look[p->of[i]];
+        const look_t *of = &p->look[p->select[i]];
         int32_t *mismatch = &mismatch_of(p, &p->candidate[of->candidate])[a];
         if (p->stat[i].rank != 0 && *mismatch == OPEN) *mismatch = of->position;
     }
     p->batch->work.reads += n;
+    p->batch->work.flop += (double)n * spec_flop_head(model_spec(p->batch->model));
     return 0;
 }
 
@@ -190,14 +191,14 @@ static int feed(pool_t *p) {
     for (int64_t i = 0; i < p->count; i++)
         if (p->candidate[i].fed == 0) TRY(check_tokens(p, &p->candidate[i]));
     lay_out(p);
-    TRY(session_forward(p->session, (int32_t)p->count, p->sequence, p->length, p->tokens, p->arms[0].attach));
+    TRY(session_feed(p->session, (int32_t)p->count, p->sequence, p->length, p->read, p->tokens, p->arms[0].attach));
     for (int32_t a = 0; a < p->n_arms; a++)
         if (look(p, a) != 0) return err_context("arm %s", p->arms[a].name);
     for (int64_t i = 0; i < p->count; i++) {
         int64_t before = p->candidate[i].fed, n = p->length[i];
         p->candidate[i].fed += n;
         p->batch->work.tokens += n;
-        p->batch->work.seen += n * before + n * (n + 1) / 2;
+        p->batch->work.flop += spec_flop(model_spec(p->batch->model), before, n, p->read[i]);
     }
     p->batch->work.positions += p->looks;
     return 0;
