@@ -203,16 +203,19 @@ static int see_embedding(void *user, int64_t n, const row_t *rows, float *x) {
 }
 static int see_residual(void *user, int64_t layer, int64_t n, const row_t *rows, float *x) {
     (void)rows, (void)x, (void)layer;
+    assert_true(n > 0);
     ((calls_t *)user)->residual += n;
     return 0;
 }
 static int see_ffn_input(void *user, int64_t layer, int64_t n, const row_t *rows, float *x) {
     (void)rows, (void)x, (void)layer;
+    assert_true(n > 0);
     ((calls_t *)user)->ffn_input += n;
     return 0;
 }
 static int see_hidden(void *user, int64_t n, const row_t *rows, float *x) {
     (void)rows, (void)x;
+    assert_true(n > 0);
     ((calls_t *)user)->hidden += n;
     return 0;
 }
