@@ -112,6 +112,35 @@ static void narrow_beam_is_what_its_rules_say(void **state) {
     model_free(model);
 }
 
+/* A prompt of more than two pieces: the best text's log p is that of one teacher-forced pass. */
+static void long_prompt_in_pieces(void **state) {
+    (void)state;
+    enum { LONG = 2 * SESSION_PROMPT + 6 };
+    model_spec_t spec = check_spec[0];
+    spec.context = LONG + STEPS;
+    model_t *model = check_model_of(&spec, 0.2f, "auto");
+    static int32_t tokens[LONG + STEPS];
+    const beam_text_t *found;
+    const int64_t row[STEPS] = {0, 1, 2}, fed = LONG + STEPS - 1, read = STEPS;
+    const int32_t sequence = 0;
+    head_stat_t stat[STEPS];
+    beam_t *beam;
+    session_t *s;
+    double sum = 0;
+    for (int32_t i = 0; i < LONG; i++) tokens[i] = i * 7 % (int32_t)spec.vocab;
+    check_ok(beam_create(model, 2, LONG, STEPS, -1, &beam));
+    assert_int_equal(beam_search(beam, LONG, tokens, &found), 2);
+    memcpy(tokens + LONG, found->token, sizeof(int32_t) * STEPS);
+    check_ok(session_create(model, 1, fed, fed, &s));
+    check_ok(session_feed(s, 1, &sequence, &fed, &read, tokens, NULL));
+    check_ok(session_head(s, STEPS, row, found->token, NULL, stat));
+    for (int64_t i = 0; i < STEPS; i++) sum += (double)stat[i].logit_target - (double)stat[i].lse;
+    assert_true(found->log_p == sum);
+    session_free(s);
+    beam_free(beam);
+    model_free(model);
+}
+
 /* A copied sequence goes on as the first would, bit for bit, in every family, and both are independent from then on. */
 static void copied_sequences_go_on_alike(void **state) {
     (void)state;
@@ -142,6 +171,7 @@ static void copied_sequences_go_on_alike(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wide_beam_finds_the_best_of_all),
+        cmocka_unit_test(long_prompt_in_pieces),
         cmocka_unit_test(narrow_beam_is_what_its_rules_say),
         cmocka_unit_test(copied_sequences_go_on_alike),
     };

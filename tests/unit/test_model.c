@@ -134,8 +134,7 @@ static void test_bits_of_any_batch(void **state) {
             if (!check_use_kernels(model, check_kernels[k])) continue;
             feed_at_random(model, &truth, 1, 1, READ_ALL, NULL); // one token at a time
             for (uint64_t seed = 2; seed < 4; seed++) feed_at_random(model, &truth, seed, 21, READ_ALL, NULL);
-            feed_at_random(model, &truth, 4, 1, READ_ANY, NULL);
-            for (uint64_t seed = 5; seed < 8; seed++) feed_at_random(model, &truth, seed, 21, READ_ANY, NULL);
+            for (uint64_t seed = 4; seed < 6; seed++) feed_at_random(model, &truth, seed, 21, READ_ANY, NULL);
         }
         free_truth(&truth);
         model_free(model);

@@ -221,8 +221,8 @@ static void attend(session_t *s, int64_t layer, const batch_t *b) {
     const layer_weights_t *w = &s->model->weights[layer];
     const packed_t packed = s->model->layer[layer].qkv;
     const int64_t q = spec_q_width(spec), width = spec_kv_width(spec), ld = q + 2 * width;
-    const int64_t *read = layer + 1 < spec->layers ? b->length : b->read;
     const int is_narrowed = layer + 1 == spec->layers && b->reads < s->filled;
+    const int64_t *read = is_narrowed ? b->read : b->length;
     const float scale = spec->unscaled_attention ? 1 : (float)(1 / sqrt((double)spec->head_size));
     project(s, w, packed, is_narrowed ? q / GEMM_PANEL * GEMM_PANEL : 0, ld);
     prepare(s, spec_kv_heads(spec), w->k_norm, s->qkv + q);
