@@ -29,6 +29,18 @@ check 's/^tokenizer = .*/tokenizer = none.json/' "none.json"
 check 's/^sequences = .*/sequences = many/' "many"
 RANKS=1 # enough: the ways out on several ranks are shown
 check "s|^tokenizer = .*|tokenizer = $DIR/study/part0.jsonl|" "bad.ini:" "[corpus] tokenizer: " "part0.jsonl" "no tokenizer.json"
+"$MEMPROBE" tokenizer train --vocab 300 --out "$DIR/whole.json" text:"$ROOT/tests/cli/helpers/lib.sh" 2>/dev/null || die "no tokenizer"
+sed 's/<|endoftext|>/<|stop|>/' "$DIR/whole.json" >"$DIR/endless.json"
+check "s|^tokenizer = .*|tokenizer = $DIR/endless.json|" "bad.ini:" "[corpus] tokenizer: $DIR/endless.json" "[corpus] end_token"
+check "s|^tokenizer = .*|tokenizer = $DIR/whole.json\nend_token = <\|stop\|>|" "bad.ini:" "whole.json: the tokenizer has no token '<|stop|>'"
+check "s|^tokenizer = .*|tokenizer = train:300\nend_token = <\|stop\|>|" "bad.ini:" "trained here ends documents with <|endoftext|>"
+cp "$DIR/study/config.ini" "$DIR/study/kept.ini"
+for tokenizer in "$DIR/endless.json
+end_token = <|stop|>" "train:300
+end_token = <|endoftext|>"; do
+    awk -v t="$tokenizer" '/^tokenizer = / { print "tokenizer = " t; next } { print }' "$DIR/study/kept.ini" >"$DIR/bad.ini"
+    ranks 1 plan "$DIR/bad.ini"; expect 0
+done
 check 's/^models = large/models = large, huge/' "huge"
 check 's/^models = large/models =/' "bad.ini:" "models" "give a value"
 check 's/^lambda = 0, 0.5/lambda = 0.5, 0.5/' "lambda" "once"

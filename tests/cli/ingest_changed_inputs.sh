@@ -26,6 +26,22 @@ expect 1 "all.jsonl: changed while it was read"
 one_error
 [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] || die "shards of a file that changed are left"
 
+# So does a list of probes that changes before the probes are read from it.
+rows() { printf 'doc_id,offset\ndoc-1-0-1,%d\ndoc-1-0-2,0\n' "$1" >"$DIR/list.csv"; }
+rows 0
+"$MEMPROBE" census "$@" --set probe.sample="file:$DIR/list.csv" >"$OUT" 2>"$ERR" </dev/null &
+pid=$!
+while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
+kill -STOP $pid 2>/dev/null
+rows 1
+kill -CONT $pid 2>/dev/null
+wait $pid
+STATUS=$?
+expect 1 "list.csv: changed while it was read"
+one_error
+[ ! -e "$(echo "$DIR"/study/cache/census-*)" ] || die "probes of a list that changed are left"
+rm -r "$DIR"/study/cache/ingest-*
+
 swap o
 ranks 1 ingest "$@"
 expect 0

@@ -6,7 +6,6 @@
 #include "cmd/stages.h"
 #include "model/spec.h"
 #include "par/par.h"
-#include "text/tokenizer.h"
 #include "text/tokens.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,8 +13,8 @@
 
 /* Raised when a stage writes other bytes than before for the same settings: old artifacts then no longer count. */
 enum {
-    FORMAT_TOKENIZER = 1,
-    FORMAT_INGEST = 5,
+    FORMAT_TOKENIZER = 2,
+    FORMAT_INGEST = 6,
     FORMAT_CENSUS = 5,
     FORMAT_DUPLICATES = 2,
     FORMAT_NEAR = 2,
@@ -78,6 +77,12 @@ static const char *add_stage(plan_t *plan, const char *verb, const char *name, c
     return dir;
 }
 
+/* Its files get checksums, which the stages that read them compare. (Shards, stores and checkpoints have their own.) */
+static const char *seal_stage(plan_t *plan, const char *dir) {
+    if (dir) plan->stage[plan->n_stages - 1].sealed = 1;
+    return dir;
+}
+
 /* Names without folders, and contents. */
 static int add_files(hasher_t *h, const file_list_t *files) {
     for (int64_t i = 0; i < files->count; i++) {
@@ -115,12 +120,13 @@ static void list_files(plan_t *plan, const inputs_t *inputs) {
 /* Collective: reads the files of all lists. */
 static int hash_files(plan_t *plan, int remember) {
     char cache[4096];
-    int64_t most = 2 * (plan->inputs.count + plan->control_inputs.count);
+    int64_t most = 2 * (plan->inputs.count + plan->control_inputs.count) + 1;
     plan->file = arena_new(plan->arena, most, sizeof *plan->file, "hashes of the inputs");
     plan->files = 0;
     TRY(par_agree(plan->file ? 0 : -1));
     list_files(plan, &plan->inputs);
     list_files(plan, &plan->control_inputs);
+    if (!plan->study->corpus.train_vocab) plan->file[plan->files++].path = plan->study->corpus.tokenizer;
     snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
     return file_hashes(plan->file, plan->files, cache, remember);
 }
@@ -142,6 +148,21 @@ int plan_inputs_hold(const plan_t *plan) {
     return file_hashes_hold(plan->file, plan->files);
 }
 
+/* Collective: the probes that were named. */
+static int hash_lists(plan_t *plan, int remember) {
+    char cache[4096];
+    const study_probe_t *probe = &plan->study->probe;
+    plan->lists = probe->paths;
+    if (plan->lists == 0) return 0;
+    for (int32_t i = 0; i < plan->lists; i++) plan->list[i].path = probe->path[i];
+    snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
+    return file_hashes(plan->list, plan->lists, cache, remember);
+}
+
+int plan_lists_hold(const plan_t *plan) {
+    return plan->lists == 0 ? 0 : file_hashes_hold(plan->list, plan->lists);
+}
+
 /* The gnuplot scripts: figures depend on them. A folder without any is an error of the report, not of the plan. */
 static int hash_scripts(const char *dir, hash_t *hash) {
     char pattern[4096];
@@ -157,7 +178,8 @@ static int hash_scripts(const char *dir, hash_t *hash) {
 }
 
 /* What can be said before anything runs: the stages that need the weights may come hours later. */
-static int check_checkpoint(const plan_t *plan, const study_model_t *model) {
+static int check_checkpoint(const plan_t *plan, int32_t i) {
+    const study_model_t *model = &plan->study->model[i];
     char path[4096];
     model_spec_t shape;
     snprintf(path, sizeof path, "%s/config.json", model->checkpoint);
@@ -165,6 +187,8 @@ static int check_checkpoint(const plan_t *plan, const study_model_t *model) {
         return err_context("model %s (a checkpoint is a Hugging Face folder with config.json, *.safetensors and "
                            "tokenizer.json)",
                            model->name);
+    if (plan->vocab > 0) TRY(plan_tokenizer_fits(plan, i, model->checkpoint, plan->study->corpus.tokenizer));
+    TRY(plan_vocab_fits(plan, i, shape.vocab, plan->vocab));
     int64_t need = study_window(plan->study) - 1;
     if (shape.context >= need) return 0;
     return err_set("%s: model %s sees at most %lld tokens, the longest probe needs %lld: shorten [probe] context or "
@@ -172,21 +196,13 @@ static int check_checkpoint(const plan_t *plan, const study_model_t *model) {
                    path, model->name, (long long)shape.context, (long long)need);
 }
 
-/* Files are read once, by rank 0; the other ranks get the hash. Collective. */
-static int hash_on_rank0(int (*compute)(void *, hash_t *), void *what, hash_t *hash) {
-    int rc = par_rank() == 0 ? compute(what, hash) : 0;
+/* Collective: read once, by rank 0; the other ranks get the hash. */
+static int take_scripts(plan_t *plan) {
+    int rc = par_rank() == 0 ? hash_scripts(plan->study->run.plots, &plan->scripts) : 0;
+    if (rc != 0) err_context("[run] plots has to be the folder plots of memprobe's source tree");
     TRY(par_agree(rc));
-    par_broadcast(hash, sizeof *hash, 0);
+    par_broadcast(&plan->scripts, sizeof plan->scripts, 0);
     return 0;
-}
-
-static int compute_file(void *what, hash_t *hash) {
-    return hash_file(what, hash);
-}
-
-static int compute_scripts(void *what, hash_t *hash) {
-    if (hash_scripts(what, hash) == 0) return 0;
-    return err_context("[run] plots has to be the folder plots of memprobe's source tree");
 }
 
 /* The settings that decide which text is a member: part of the tokenizer's and of the tokens' hash. */
@@ -231,13 +247,14 @@ static int plan_corpus(plan_t *plan, int remember, hash_t *ingest, hash_t *contr
         add_corpus_settings(h, study, inputs);
         hasher_add_i64(h, study->corpus.train_vocab);
         tokenizer = hasher_finish(h);
-        const char *dir = add_stage(plan, "tokenizer", "tokenizer", NULL, tokenizer, stage_tokenizer, -1, -1, 0);
-        plan->tokenizer = dir ? format_text(plan->arena, "%s/tokenizer.json", dir) : NULL;
-        if (!plan->tokenizer) return -1;
+        const char *dir =
+            seal_stage(plan, add_stage(plan, "tokenizer", "tokenizer", NULL, tokenizer, stage_tokenizer, -1, -1, 0));
+        plan->ingest_tokenizer = dir ? format_text(plan->arena, "%s/tokenizer.json", dir) : NULL;
+        if (!plan->ingest_tokenizer) return -1;
         plan->stage[plan->n_stages - 1].verb = "ingest";
     } else {
-        plan->tokenizer = study->corpus.tokenizer;
-        TRY(hash_on_rank0(compute_file, (void *)(uintptr_t)plan->tokenizer, &tokenizer));
+        plan->ingest_tokenizer = study->corpus.tokenizer;
+        tokenizer = plan->file[at].hash;
     }
     hasher_t *h = hasher_of("ingest", FORMAT_INGEST);
     if (!h) return -1;
@@ -246,8 +263,9 @@ static int plan_corpus(plan_t *plan, int remember, hash_t *ingest, hash_t *contr
     hasher_add_i64(h, study->corpus.part);
     hasher_add_text(h, study->corpus.end_token);
     *ingest = hasher_finish(h);
-    plan->ingest_dir = add_stage(plan, "ingest", "ingest", NULL, *ingest, stage_ingest, -1, -1, 1);
-    if (!plan->ingest_dir) return -1;
+    plan->ingest_dir = seal_stage(plan, add_stage(plan, "ingest", "ingest", NULL, *ingest, stage_ingest, -1, -1, 1));
+    plan->tokenizer = plan->ingest_dir ? format_text(plan->arena, "%s/tokenizer.json", plan->ingest_dir) : NULL;
+    if (!plan->tokenizer) return -1;
     if (plan->control_inputs.count > 0 && study->n_models > 0)
         return plan_controls(plan, control_inputs, tokenizer, controls);
     plan->controls_dir = format_text(plan->arena, "%s/controls", plan->ingest_dir);
@@ -260,12 +278,6 @@ static const char *add_named_stage(plan_t *plan, const char *kind, const char *v
     char text[HASH_TEXT];
     const char *dir = format_text(plan->arena, "%s/%s-%.16s", plan->study->run.cache, kind, hash_print(text, hash));
     return dir ? add_stage(plan, verb, name, dir, hash, run, -1, -1, resumable) : NULL;
-}
-
-/* Its files get checksums, which the stages that read them compare. (Shards, stores and checkpoints have their own.) */
-static const char *seal_stage(plan_t *plan, const char *dir) {
-    if (dir) plan->stage[plan->n_stages - 1].sealed = 1;
-    return dir;
 }
 
 static int plan_duplicates(plan_t *plan, hash_t ingest, hash_t *duplicates) {
@@ -296,9 +308,9 @@ static int plan_near(plan_t *plan, hash_t duplicates, hash_t *near) {
 }
 
 /* How the probes are drawn. A list counts by its contents, not by its name. */
-static int add_sample(hasher_t *h, const study_t *study) {
+static void add_sample(hasher_t *h, const plan_t *plan) {
+    const study_t *study = plan->study;
     const study_probe_t *probe = &study->probe;
-    hash_t content;
     hasher_add_text(h, probe->protocol == SAMPLE_FILE ? "file" : probe->sample);
     hasher_add_i64(h, study_window(study));
     if (probe->protocol == SAMPLE_DUPLICATES) hasher_add_i64(h, probe->per_bucket);
@@ -309,23 +321,19 @@ static int add_sample(hasher_t *h, const study_t *study) {
         hasher_add_text(h, probe->windows);
         for (int32_t c = 0; c < probe->context.n; c++) hasher_add_i64(h, probe->context.v[c] + probe->suffix);
     }
-    for (int i = 0; i < probe->paths; i++) {
-        TRY(hash_on_rank0(compute_file, probe->path[i], &content));
-        add_hash(h, content);
-    }
-    return 0;
+    for (int32_t i = 0; i < plan->lists; i++) add_hash(h, plan->list[i].hash);
 }
 
-static int plan_census(plan_t *plan, hash_t ingest, hash_t controls, hash_t *probes) {
+static int plan_census(plan_t *plan, int remember, hash_t ingest, hash_t controls, hash_t *probes) {
     const study_t *study = plan->study;
+    TRY(hash_lists(plan, remember));
     hasher_t *h = hasher_of("census", FORMAT_CENSUS);
     if (!h) return -1;
     add_hash(h, ingest);
     if (plan->control_inputs.count > 0) add_hash(h, controls);
     hasher_add_i64(h, study->run.seed);
-    int rc = add_sample(h, study);
+    add_sample(h, plan);
     *probes = hasher_finish(h);
-    TRY(rc);
     plan->probes_dir =
         seal_stage(plan, add_stage(plan, "census", "census and probes", NULL, *probes, stage_census, -1, -1, 0));
     return plan->probes_dir ? 0 : -1;
@@ -428,7 +436,7 @@ static int add_stages(plan_t *plan, int remember) {
             add_hash(report, probes);
         }
     }
-    if (study->n_models > 0) TRY_GOTO(plan_census(plan, ingest, controls, &probes), end);
+    if (study->n_models > 0) TRY_GOTO(plan_census(plan, remember, ingest, controls, &probes), end);
     for (int32_t i = 0; i < study->n_models; i++) {
         TRY_GOTO(plan_model(plan, i, remember, ingest, model), end);
         hasher_add_text(report, study->model[i].name);
@@ -473,23 +481,10 @@ static int open_inputs(plan_t *plan) {
     return ingest_check(&spec, 0);
 }
 
-/* On rank 0: before terabytes are hashed. */
-static int check_tokenizer(const plan_t *plan) {
-    const study_t *study = plan->study;
-    tokenizer_t *tokenizer;
-    if (study->corpus.train_vocab) return 0;
-    if (tokenizer_load(study->corpus.tokenizer, &tokenizer) != 0)
-        return err_context("%s: [corpus] tokenizer", ini_where(study->ini, "corpus", "tokenizer"));
-    tokenizer_free(tokenizer);
-    return 0;
-}
-
 /* On rank 0. */
 static int check_checkpoints(const plan_t *plan) {
-    for (int32_t i = 0; i < plan->study->n_models; i++) {
-        const study_model_t *model = &plan->study->model[i];
-        if (!model->train) TRY(check_checkpoint(plan, model));
-    }
+    for (int32_t i = 0; i < plan->study->n_models; i++)
+        if (!plan->study->model[i].train) TRY(check_checkpoint(plan, i));
     return 0;
 }
 
@@ -503,8 +498,8 @@ int plan_create(study_t *study, plan_t *plan) {
     int64_t most = 7 + study->n_models * (2 + 2 * (int64_t)study->n_memories);
     plan->stage = arena_new(plan->arena, most, sizeof *plan->stage, "the plan of stages");
     int rc = par_agree(plan->stage ? open_inputs(plan) : -1);
-    if (rc == 0) rc = hash_on_rank0(compute_scripts, (void *)(uintptr_t)study->run.plots, &plan->scripts);
-    if (rc == 0) rc = par_agree(par_rank() == 0 ? check_tokenizer(plan) : 0);
+    if (rc == 0) rc = take_scripts(plan);
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? plan_tokenizer_check(plan) : 0);
     if (rc == 0) rc = par_agree(par_rank() == 0 ? check_checkpoints(plan) : 0);
     if (rc != 0) plan_free(plan);
     return rc;
@@ -516,7 +511,7 @@ int plan_stages(plan_t *plan, int remember) {
         plan->stage[i].done = par_rank() == 0 && plan_stage_is_done(&plan->stage[i]);
         par_broadcast(&plan->stage[i].done, sizeof plan->stage[i].done, 0);
     }
-    return 0;
+    return plan_tokenizers_fit(plan);
 }
 
 void plan_free(plan_t *plan) {

@@ -38,10 +38,14 @@ struct plan {
     const tensor_ops_t *ops;
     arena_t *arena;                  // owns all texts
     inputs_t inputs, control_inputs; // the second of [corpus] controls
-    file_hash_t *file;               // (files) of the inputs, as they were hashed
+    file_hash_t *file;               // (files) of the inputs and a given tokenizer, as they were hashed
     int64_t files;
+    file_hash_t list[2]; // (lists) of [probe] sample = file:..., likewise
+    int32_t lists;
+    int32_t vocab;                                     // on rank 0: of the tokenizer that was given; 0: it is trained
     hash_t scripts;                                    // of the figures
-    const char *tokenizer;                             // path of the tokenizer.json
+    const char *ingest_tokenizer;                      // the tokenizer.json that ingest reads: given, or trained here
+    const char *tokenizer;                             // its copy beside the tokens: all that comes behind reads that
     const char *ingest_dir, *probes_dir, *results_dir; // artifacts; probes_dir NULL: no models
     const char *controls_dir;                          // token corpus of the controls
     const char *duplicates_dir;                        // the census of several lengths; NULL: not asked for
@@ -60,8 +64,18 @@ int plan_create(study_t *study, plan_t *plan);
 /* Collective. Hashes the inputs, names the artifacts and looks which are done. remember: notes the hashes of the inputs
  * in the cache, so that the next run need not read them all. */
 int plan_stages(plan_t *plan, int remember);
-/* Collective, when the inputs have been read: an error when they are not what was hashed. */
+/* Collective, when the inputs have been read: an error when they, or the tokenizer, are not what was hashed. */
 int plan_inputs_hold(const plan_t *plan);
+/* Collective, when the lists of probes have been read: likewise. */
+int plan_lists_hold(const plan_t *plan);
+/* On rank 0, before terabytes are hashed: the tokenizer can be read and has a token that ends documents. */
+int plan_tokenizer_check(plan_t *plan);
+/* Local: an error when the folder dir of model i holds a tokenizer.json that is not the same as the one given. */
+int plan_tokenizer_fits(const plan_t *plan, int32_t i, const char *dir, const char *tokenizer);
+/* Local: an error when model i has fewer tokens (theirs) than the tokenizer. */
+int plan_vocab_fits(const plan_t *plan, int32_t i, int64_t theirs, int32_t ours);
+/* Collective: the tokenizer of the corpus, where it is there already, is that of each checkpoint that has one. */
+int plan_tokenizers_fit(const plan_t *plan);
 /* Collective: the hash of the checkpoint folder that model i is given by. */
 int plan_weights_hash(plan_t *plan, int32_t i, int remember, hash_t *hash);
 /* Collective, when the weights of model i have been read: likewise. */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/seal.h"
 #include "par/par.h"
 #include <getopt.h>
 #include <string.h>
@@ -77,15 +78,24 @@ char *query_corpus_dir(const char *path) {
     return NULL;
 }
 
-/* The tokenizer that was given, or the one beside the corpus. */
+/* The tokenizer in a folder, which may be sealed. 1 when there is none. */
+static int tokenizer_in(const char *dir, tokenizer_t **tokenizer) {
+    if (!holds(dir, "tokenizer.json")) return 1;
+    if (holds(dir, "sums")) TRY(seal_check(dir));
+    char *path = mem_printf("%s/tokenizer.json", dir);
+    int rc = path ? tokenizer_load(path, tokenizer) : -1;
+    mem_free(path);
+    return rc;
+}
+
+/* The tokenizer that was given, or the one beside the corpus or its folder. */
 static int open_tokenizer(const query_options_t *o, const char *dir, tokenizer_t **tokenizer) {
     if (o->tokenizer) return tokenizer_load(o->tokenizer, tokenizer);
-    for (int i = 0; i < 2; i++) {
-        char *path = mem_printf("%s/%stokenizer.json", dir, i == 0 ? "" : "../");
-        int found = path && file_exists(path), rc = found ? tokenizer_load(path, tokenizer) : 0;
-        mem_free(path);
-        if (found) return rc;
-    }
+    char *above = mem_printf("%s/..", dir);
+    int rc = above ? tokenizer_in(dir, tokenizer) : -1;
+    if (rc == 1) rc = tokenizer_in(above, tokenizer);
+    mem_free(above);
+    if (rc != 1) return rc;
     return err_set("%s: no tokenizer.json beside it; give --tokenizer FILE, or ids with --tokens", dir);
 }
 

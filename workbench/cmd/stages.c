@@ -28,15 +28,15 @@ static void join(char path[PATH_BYTES], const char *dir, const char *name) {
     snprintf(path, PATH_BYTES, "%s/%s", dir, name);
 }
 
-/* Collective: what was made of inputs that are not those the folder is named by is thrown away, so that no later run
- * goes on with it. Not asked behind a signal, which leaves no time to. */
-static int check_inputs(const plan_t *plan, const stage_t *stage, int rc) {
+/* Collective: what was made of files that are not those the folder is named by is thrown away, so that no later run
+ * goes on with it. hold looks at them. Not asked behind a signal, which leaves no time to. */
+static int check_read(const plan_t *plan, const stage_t *stage, int (*hold)(const plan_t *), int rc) {
     if (par_left_early()) return rc;
     char *why = rc == 0 ? NULL : mem_strdup(err_text());
-    int hold = plan_inputs_hold(plan);
-    if (hold != 0 && par_left_early()) {
+    int holds = hold(plan);
+    if (holds != 0 && par_left_early()) {
         rc = -1;
-    } else if (hold != 0) {
+    } else if (holds != 0) {
         int removed = par_rank() == 0 ? dir_remove(stage->dir) : 0;
         (void)removed; // the other message matters more, and what stays there has no DONE
         rc = -1;
@@ -52,20 +52,29 @@ static int check_seal(const char *dir) {
     return par_agree(par_rank() == 0 ? seal_check(dir) : 0);
 }
 
+/* Collective: is the tokenizer that was trained the one that was written? */
+static int check_trained(const plan_t *plan) {
+    for (int32_t i = 0; i < plan->n_stages; i++)
+        if (plan->stage[i].run == stage_tokenizer) TRY(check_seal(plan->stage[i].dir));
+    return 0;
+}
+
 int stage_tokenizer(const plan_t *plan, stage_t *stage) {
     ingest_t spec;
     TRY(par_agree(plan_ingest(plan, stage, &spec)));
-    int rc = ingest_train_tokenizer(&spec, (int32_t)plan->study->corpus.train_vocab, plan->tokenizer);
-    return check_inputs(plan, stage, rc);
+    int rc = ingest_train_tokenizer(&spec, (int32_t)plan->study->corpus.train_vocab, plan->ingest_tokenizer);
+    return check_read(plan, stage, plan_inputs_hold, rc);
 }
 
 int stage_ingest(const plan_t *plan, stage_t *stage) {
     ingest_t spec;
     TRY(par_agree(plan_ingest(plan, stage, &spec)));
-    TRY(check_inputs(plan, stage, ingest_run(&spec, plan->tokenizer, stage->dir)));
-    char copy[PATH_BYTES]; // a corpus that can be read needs no one to remember its tokenizer
-    join(copy, stage->dir, "tokenizer.json");
-    return par_agree(par_rank() == 0 ? file_copy(plan->tokenizer, copy) : 0);
+    TRY(check_trained(plan));
+    int rc = ingest_run(&spec, plan->ingest_tokenizer, stage->dir);
+    // A corpus that can be read needs no one to remember its tokenizer; and who changes that one changes no text of
+    // ours.
+    if (rc == 0) rc = par_agree(par_rank() == 0 ? file_copy(plan->ingest_tokenizer, plan->tokenizer) : 0);
+    return check_read(plan, stage, plan_inputs_hold, rc);
 }
 
 int stage_controls(const plan_t *plan, stage_t *stage) {
@@ -75,7 +84,8 @@ int stage_controls(const plan_t *plan, stage_t *stage) {
     spec.held_out = 0; // of these: none is trained on
     spec.inject.per_level = 0;
     spec.is_controls = 1;
-    return check_inputs(plan, stage, ingest_run(&spec, plan->tokenizer, stage->dir));
+    TRY(check_seal(plan->ingest_dir));
+    return check_read(plan, stage, plan_inputs_hold, ingest_run(&spec, plan->tokenizer, stage->dir));
 }
 
 int stage_census(const plan_t *plan, stage_t *stage) {
@@ -98,7 +108,8 @@ int stage_census(const plan_t *plan, stage_t *stage) {
         spec.lengths = lengths;
         spec.n_lengths = study->probe.context.n;
     }
-    return probes_sample(&spec, members, plan->controls_dir, stage->dir);
+    int rc = probes_sample(&spec, members, plan->controls_dir, stage->dir);
+    return check_read(plan, stage, plan_lists_hold, rc);
 }
 
 static int open_members(const plan_t *plan, tokens_t **tokens) {
@@ -110,6 +121,7 @@ static int open_members(const plan_t *plan, tokens_t **tokens) {
 int stage_duplicates(const plan_t *plan, stage_t *stage) {
     const study_census_t *census = &plan->study->census;
     tokens_t *corpus = NULL;
+    TRY(check_seal(plan->ingest_dir));
     TRY(open_members(plan, &corpus));
     duplicates_t spec = {.n = census->lengths.n,
                          .length = census->lengths.v,
@@ -142,6 +154,7 @@ int stage_train(const plan_t *plan, stage_t *stage) {
     const study_model_t *m = &plan->study->model[stage->model];
     tokens_t *corpus = NULL;
     model_t *model = NULL;
+    TRY(check_seal(plan->ingest_dir));
     TRY(open_members(plan, &corpus));
     model_spec_t shape = study_model_spec(m, tokens_vocab(corpus), tokens_end(corpus));
     train_t spec = {.epochs = m->epochs,
@@ -168,24 +181,12 @@ int stage_train(const plan_t *plan, stage_t *stage) {
 
 /* A checkpoint must speak the corpus's tokens: same tokenizer, vocabulary not smaller. */
 static int check_vocabulary(const plan_t *plan, int32_t i, const model_t *model) {
-    char path[PATH_BYTES];
-    hash_t theirs, ours;
-    join(path, plan->model_dir[i], "tokenizer.json");
-    if (file_exists(path)) {
-        TRY(hash_file(path, &theirs));
-        TRY(hash_file(plan->tokenizer, &ours));
-        if (hash_compare(theirs, ours) != 0)
-            return err_set("model %s was made with another tokenizer than the corpus: %s differs from %s; set [corpus] "
-                           "tokenizer to the model's own file",
-                           plan->study->model[i].name, path, plan->tokenizer);
-    }
+    TRY(plan_tokenizer_fits(plan, i, plan->model_dir[i], plan->tokenizer));
     tokenizer_t *tokenizer;
     TRY(tokenizer_load(plan->tokenizer, &tokenizer));
     int32_t vocab = tokenizer_vocab(tokenizer);
     tokenizer_free(tokenizer);
-    if (model_spec(model)->vocab >= vocab) return 0;
-    return err_set("model %s knows %lld tokens, the corpus has %d: they were made with different tokenizers",
-                   plan->study->model[i].name, (long long)model_spec(model)->vocab, (int)vocab);
+    return plan_vocab_fits(plan, i, model_spec(model)->vocab, vocab);
 }
 
 static int check_context(const plan_t *plan, int32_t i, const model_t *model) {
@@ -209,6 +210,7 @@ static int load_model(const plan_t *plan, stage_t *stage, const model_t **model)
     const study_model_t *m = &plan->study->model[stage->model];
     double start = clock_wall();
     *model = NULL;
+    TRY(check_seal(plan->ingest_dir));
     TRY(model_share(m->precision, plan->model_dir[stage->model], plan->ops, plan->study->run.cache, model));
     stage->load_seconds = clock_wall() - start;
     say_loaded(m->name, *model, stage->load_seconds);

@@ -24,6 +24,7 @@
 #define MEMPROBE_INGEST_H
 #include "text/inject.h"
 #include "text/input.h"
+#include "text/tokenizer.h"
 #include <stdint.h>
 
 typedef struct {
@@ -44,6 +45,10 @@ int64_t ingest_document_limit(int64_t memory);
 
 /* Local: a message when a value of spec makes no sense. trains: a tokenizer is to be trained, which takes text. */
 int ingest_check(const ingest_t *spec, int trains);
+
+/* Local: the token that follows each document, by its text or, where that is NULL or "", the tokenizer's own. An error,
+ * which names the path of the tokenizer, when it has none. */
+int ingest_find_end(const tokenizer_t *tokenizer, const char *path, const char *text, int32_t *end);
 
 /* Collective: trains a tokenizer on the member documents of the inputs and each planted sequence once. */
 int ingest_train_tokenizer(const ingest_t *spec, int32_t vocab, const char *json_path);

@@ -9,11 +9,11 @@
 
 /* --- the tokenizer ----------------------------------------------------------------------------------------------- */
 
-static int find_end(const ingest_t *spec, const char *path, ingest_encoder_t *e) {
-    const char *text = spec->end_token;
-    e->end = text != NULL && text[0] != '\0' ? tokenizer_find(e->tokenizer, text) : tokenizer_end(e->tokenizer);
-    if (e->end >= 0) return 0;
-    if (text != NULL && text[0] != '\0')
+int ingest_find_end(const tokenizer_t *tokenizer, const char *path, const char *text, int32_t *end) {
+    int is_named = text != NULL && text[0] != '\0';
+    *end = is_named ? tokenizer_find(tokenizer, text) : tokenizer_end(tokenizer);
+    if (*end >= 0) return 0;
+    if (is_named)
         return err_set("%s: the tokenizer has no token '%s', which has to follow each document: see [corpus] end_token",
                        path, text);
     return err_set("%s: the tokenizer has none of the tokens that usually end a document (<|endoftext|>, "
@@ -25,7 +25,7 @@ int ingest_encoder_load(const ingest_t *spec, const char *path, ingest_encoder_t
     TRY(tokenizer_load(path, &e->tokenizer));
     if (spec->memory > 0) tokenizer_set_memory(e->tokenizer, spec->memory / 4);
     e->vocab = tokenizer_vocab(e->tokenizer);
-    return find_end(spec, path, e);
+    return ingest_find_end(e->tokenizer, path, spec->end_token, &e->end);
 }
 
 void ingest_encoder_free(ingest_encoder_t *e) {
