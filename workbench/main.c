@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
-        return 0;
+        return verb_end(0);
     }
     if (strcmp(argv[1], "--version") == 0) argv[1] += 2;
     for (int i = 0; i < N_VERBS; i++)

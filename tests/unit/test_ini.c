@@ -41,6 +41,10 @@ static void test_override(void **state) {
     assert_string_equal(ini_get(ini, "run", "name"), "a.b=c");
     assert_string_equal(ini_where(ini, "model.a-1.4b", "layers"), "--set");
     assert_int_equal(ini_check_used(ini), 0);
+    assert_int_equal(ini_override(ini, "model.a-1.4b.layers=5"), -1);
+    assert_string_equal(err_text(), "--set model.a-1.4b.layers=5: [model.a-1.4b] layers is given twice (before: --set "
+                                    "model.a-1.4b.layers=4)");
+    assert_string_equal(ini_get(ini, "model.a-1.4b", "layers"), "4");
     static const char *const bad[] = {"", "a", "a.b", "a=b", ".a=b", "a.=b", "=a.b"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(ini_override(ini, bad[i]), -1);
@@ -89,8 +93,8 @@ static void test_refused_files(void **state) {
     memcpy(name, "[a]\n", 4);
     const struct {
         const char *text, *message;
-    } cases[] = {{"[a]\nb = 1\nc = 2\nb = 3\n", "c.ini:4: [a] b is given twice"},
-                 {"[a]\nb = 1\n[c]\n[a]\nd = 3\n", "c.ini:4: section [a] is there twice"},
+    } cases[] = {{"[a]\nb = 1\nc = 2\nb = 3\n", "c.ini:4: [a] b is given twice (before: "},
+                 {"[a]\nb = 1\n[c]\n[a]\nd = 3\n", "c.ini:4: section [a] is there twice (before: "},
                  {"b = 1\n", "c.ini:1: the key b stands before the first [section]"},
                  {"[a]\nb\n", "c.ini:2: neither [section] nor key = value"},
                  {"[a\nb = 1\n", "c.ini:1: the section name is not closed"},

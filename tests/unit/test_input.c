@@ -121,6 +121,9 @@ static void test_refused(void **state) {
     refuse("%/a/*.jsonl,,%/b/*", "an entry without a file");
     refuse("text:", "an entry without a file");
     refuse("text:%/b/2.txt:split=word", "'split=word': split is line or file");
+    refuse("text:%/b/2.txt:split=line:split=file", "/b/2.txt: 'split=line' and 'split=file': give one of them");
+    refuse("text:%/b/2.txt:source=a:split=line:source=b", "'source=a' and 'source=b': give one of them");
+    refuse("tokens:%/b/2.txt:u16:end=0:u32", "'u16' and 'u32': give one of them");
     refuse("text:%/b/2.txt:lines", "'lines' is no option of text");
     refuse("jsonl:%/b/1.jsonl:split=line", "'split=line' is no option of jsonl");
     write_bytes(scratch("c.txt.gz"), "", 0);

@@ -200,7 +200,10 @@ int ini_override(ini_t *ini, const char *text) {
     if (rc == 0 && ini_find_section(ini, section) == NULL) rc = add_section(ini, section, "--set");
     if (rc == 0) {
         entry_t *entry = ini_find_entry(ini, section, key);
-        if (entry == NULL) {
+        if (entry != NULL && strcmp(entry->where, "--set") == 0) {
+            rc = err_set("--set %s: [%s] %s is given twice (before: --set %s.%s=%s)", text, section, key, section, key,
+                         entry->value);
+        } else if (entry == NULL) {
             rc = add_entry(ini, section, key, equals + 1, "--set");
         } else {
             rc = set_value(entry, mem_strdup(equals + 1));

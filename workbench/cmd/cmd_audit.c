@@ -9,7 +9,6 @@
 #include "cmd/verbs.h"
 #include "index/audit.h"
 #include "par/par.h"
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -88,7 +87,7 @@ static int print_table(const audit_t *a) {
         csv_end(out);
     }
     TRY(csv_commit(out));
-    return fflush(stdout) == 0 ? 0 : err_set("standard output: cannot write");
+    return verb_flush();
 }
 
 static int write_list(const char *path, const audit_t *a) {
@@ -198,11 +197,9 @@ static int parse_options(int argc, char **argv, options_t *o) {
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     *o = (options_t){.spec.end = -1};
-    opterr = 0;
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
-        if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
-        if (c == '?') return err_set("there is no option %s", argv[optind - 1]);
+    uint64_t seen = 0;
+    for (int c; (c = verb_option(argc, argv, known, &seen)) != -1;) {
+        if (c == '?') return -1;
         TRY(parse_option(c, o));
     }
     o->input.path = argv + optind;
@@ -254,7 +251,7 @@ int cmd_audit(int argc, char **argv) {
     }
     if (options.help) {
         fputs(help, stdout);
-        return 0;
+        return verb_end(0);
     }
     if (par_init(&argc, &argv) != 0) return EXIT_FAILED;
     log_init(LOG_WARN, par_rank() == 0, 0);

@@ -14,7 +14,6 @@
 #include "tensor/math.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,11 +114,9 @@ static int parse_options(int argc, char **argv, options_t *options) {
         {"beam", required_argument, 0, 'b'},        {"samples", required_argument, 0, 'S'},
         {"precision", required_argument, 0, 'p'},   {0, 0, 0, 0}};
     *options = (options_t){.kernels = "auto", .samples = 1, .draw = {1, 0, 1, 0}};
-    opterr = 0;
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, ":h", LONG, NULL)) != -1;) {
-        if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
-        if (c == '?') return err_set("unknown option %s", argv[optind - 1]);
+    uint64_t seen = 0;
+    for (int c; (c = verb_option(argc, argv, LONG, &seen)) != -1;) {
+        if (c == '?') return -1;
         if (c == 'm') options->model = optarg;
         if (c == 'z') options->tokenizer = optarg;
         if (c == 'k') options->kernels = optarg;
@@ -407,7 +404,6 @@ static int complete(const options_t *options) {
     if (rc == 0 && strcmp(options->text, "-") == 0) rc = read_stdin(&input, &bytes);
     if (rc == 0) rc = open_model(options, ops, &model);
     if (rc == 0) rc = complete_with(model, tokenizer, options, input ? input : options->text, bytes);
-    if (rc == 0) rc = verb_flush();
     mem_free(input);
     tokenizer_free(tokenizer);
     model_free(model);
@@ -423,12 +419,9 @@ int cmd_complete(int argc, char **argv) {
     }
     if (options.help) {
         print_usage(stdout);
-        return 0;
+        return verb_end(0);
     }
-    if (complete(&options) != 0) {
-        fflush(stdout);
-        fprintf(stderr, "memprobe: error: %s\n", err_text());
-        return EXIT_FAILED;
-    }
-    return 0;
+    int rc = complete(&options);
+    if (rc != 0) fflush(stdout); // the text up to the error comes before it
+    return verb_end(rc);
 }

@@ -245,12 +245,12 @@ static int run(int argc, char **argv, const char *help, answer_t *answer, answer
     }
     if (options.help) {
         fputs(help, stdout);
-        return 0;
+        return verb_end(0);
     }
     if (par_init(&argc, &argv) != 0) return EXIT_FAILED;
     log_init(LOG_WARN, par_rank() == 0, 0);
     int rc = look_up(&options, options.longest ? longest : answer);
-    if (rc == 0 && fflush(stdout) != 0) rc = err_set("standard output: cannot write");
+    if (rc == 0) rc = verb_flush();
     if (rc != 0 && par_rank() == 0) fprintf(stderr, "memprobe: error: %s\n", err_text());
     par_finalize();
     return rc == 0 ? 0 : EXIT_FAILED;

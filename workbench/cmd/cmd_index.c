@@ -9,7 +9,6 @@
 #include "par/par.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -57,17 +56,15 @@ static int build(const char *path, int64_t block) {
 static int parse_options(int argc, char **argv, int64_t *block, int *wants_help) {
     static const struct option known[] = {
         {"block", required_argument, NULL, 'b'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    opterr = 0;
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
+    uint64_t seen = 0;
+    for (int c; (c = verb_option(argc, argv, known, &seen)) != -1;) {
+        if (c == '?') return -1;
         if (c == 'h') *wants_help = 1;
         if (c == 'b') {
             TRY(num_parse_i64(optarg, block));
             if (*block < 1 || *block > SUFFIX_BLOCK_MOST)
                 return err_set("--block %s: give from 1 to %d tokens", optarg, SUFFIX_BLOCK_MOST);
         }
-        if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
-        if (c == '?') return err_set("there is no option %s", argv[optind - 1]);
     }
     return *wants_help || optind + 1 == argc ? 0 : err_set("give one CORPUS");
 }
@@ -81,7 +78,7 @@ int cmd_index(int argc, char **argv) {
     }
     if (wants_help) {
         fputs(help, stdout);
-        return 0;
+        return verb_end(0);
     }
     if (par_init(&argc, &argv) != 0) return EXIT_FAILED;
     log_init(LOG_INFO, par_rank() == 0, 1);

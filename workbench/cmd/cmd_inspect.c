@@ -269,16 +269,12 @@ static int inspect(const char *path) {
 int cmd_inspect(int argc, char **argv) {
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         print_usage(stdout);
-        return 0;
+        return verb_end(0);
     }
     int documents = argc == 3 && strcmp(argv[1], "--documents") == 0;
     if (argc != 2 + documents || argv[argc - 1][0] == '-') {
         print_usage(stderr);
         return EXIT_MISUSE;
     }
-    int rc = documents ? list_documents(argv[2]) : inspect(argv[1]);
-    if (rc == 0) rc = verb_flush();
-    if (rc == 0) return 0;
-    fprintf(stderr, "memprobe: error: %s\n", err_text());
-    return EXIT_FAILED;
+    return verb_end(documents ? list_documents(argv[2]) : inspect(argv[1]));
 }

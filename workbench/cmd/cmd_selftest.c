@@ -181,19 +181,17 @@ int cmd_selftest(int argc, char **argv) {
     if (argc > 1) {
         int help = strcmp(argv[1], "--help") == 0;
         fprintf(help ? stdout : stderr, "usage: memprobe selftest   (or mpirun -n RANKS memprobe selftest)\n");
-        return help ? 0 : EXIT_MISUSE;
+        return help ? verb_end(0) : EXIT_MISUSE;
     }
     if (par_init(&argc, &argv) != 0) {
         fprintf(stderr, "memprobe: error: %s\n", err_text());
         return EXIT_FAILED;
     }
     int rc = run_checks();
-    if (par_rank() == 0) {
-        if (rc != 0) fprintf(stderr, "memprobe: error: %s\n", err_text());
-        if (rc == 0)
-            printf("selftest passed: %d rank%s, kernels %s\n", par_size(), par_size() > 1 ? "s" : "",
-                   tensor_available());
-    }
+    int speaks = par_rank() == 0, status = rc == 0 ? 0 : EXIT_FAILED;
+    if (speaks && rc == 0)
+        printf("selftest passed: %d rank%s, kernels %s\n", par_size(), par_size() > 1 ? "s" : "", tensor_available());
+    if (speaks) status = verb_end(rc);
     par_finalize();
-    return rc == 0 ? 0 : EXIT_FAILED;
+    return status;
 }

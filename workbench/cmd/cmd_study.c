@@ -282,10 +282,7 @@ int cmd_study(int argc, char **argv) {
             status = EXIT_FAILED;
         }
     }
-    if (fflush(stdout) != 0 && status == 0) {
-        if (speaks) fprintf(stderr, "memprobe: error: stdout: %s\n", strerror(errno));
-        status = EXIT_FAILED;
-    }
+    if (status == 0 && speaks) status = verb_end(0);
     par_finalize();
     return status;
 }

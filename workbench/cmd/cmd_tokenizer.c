@@ -10,7 +10,6 @@
 #include "par/par.h"
 #include "text/tokenizer.h"
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +93,7 @@ static int encode_document(void *state, const char *text, size_t bytes) {
     e->bytes += (int64_t)bytes;
     if (!e->count) putchar_unlocked('\n');
     e->is_inside = 0;
-    return ferror(stdout) ? err_set("standard output: %s", strerror(errno)) : 0;
+    return ferror(stdout) ? verb_flush() : 0; // which says why
 }
 
 static char standard_input[] = "-", *const only_standard_input[] = {standard_input};
@@ -146,7 +145,7 @@ static int decode_run(decode_t *d) {
     }
     d->is_inside = 1;
     d->n = 0;
-    return ferror(stdout) ? err_set("standard output: %s", strerror(errno)) : 0;
+    return ferror(stdout) ? verb_flush() : 0; // which says why
 }
 
 static int next_char(decode_t *d) {
@@ -273,9 +272,9 @@ static int parse_options(int argc, char **argv, options_t *o, int *wants_help) {
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
-    opterr = 0;
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
+    uint64_t seen = 0;
+    for (int c; (c = verb_option(argc, argv, known, &seen)) != -1;) {
+        if (c == '?') return -1;
         if (c == 't') o->tokenizer = optarg;
         if (c == 'o') o->out = optarg;
         if (c == 'l') o->lines = 1;
@@ -289,8 +288,6 @@ static int parse_options(int argc, char **argv, options_t *o, int *wants_help) {
             TRY(num_parse_i64(optarg, &o->memory));
             if (o->memory < LEAST_MEMORY) return err_set("--memory %s: less than 1M", optarg);
         }
-        if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
-        if (c == '?') return err_set("there is no option %s", argv[optind - 1]);
     }
     o->inputs = argc - optind;
     o->input = argv + optind;
@@ -326,8 +323,5 @@ int cmd_tokenizer(int argc, char **argv) {
     }
     if (!wants_help && check_options(&o, actions[action].is_train) != 0) return misuse(err_text());
     if (wants_help) fputs(help, stdout);
-    int rc = wants_help ? 0 : actions[action].run(&o);
-    if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout))) rc = err_set("standard output: %s", strerror(errno));
-    if (rc != 0) fprintf(stderr, "memprobe: error: %s\n", err_text());
-    return rc == 0 ? 0 : EXIT_FAILED;
+    return verb_end(wants_help ? 0 : actions[action].run(&o));
 }

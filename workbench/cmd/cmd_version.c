@@ -1,5 +1,4 @@
 /* `memprobe version`: what this build is and what it found on this machine. */
-#include "base/err.h"
 #include "cmd/verbs.h"
 #include "tensor/tensor.h"
 #include <stdio.h>
@@ -12,7 +11,5 @@ int cmd_version(int argc, char **argv) {
     printf("kernels   %s (auto: %s)\n", tensor_available(), tensor_kernels("auto")->name);
     printf("bf16      by %s\n", tensor_has_bf16(tensor_kernels("auto")) ? "this CPU's instruction" : "multiply-adds");
     printf("zstd      %s\n", ZSTD_versionString());
-    if (verb_flush() == 0) return 0;
-    fprintf(stderr, "memprobe: error: %s\n", err_text());
-    return EXIT_FAILED;
+    return verb_end(0);
 }

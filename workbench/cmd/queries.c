@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/seal.h"
+#include "cmd/verbs.h"
 #include "par/par.h"
-#include <getopt.h>
 #include <string.h>
 
 enum { LIMIT = 1000, LEAST = 8 };
@@ -40,11 +40,10 @@ int query_options_parse(int argc, char **argv, query_options_t *o) {
     };
     *o = (query_options_t){.verb = argv[0], .limit = LIMIT, .least = LEAST};
     int is_count = strcmp(argv[0], "count") == 0;
-    opterr = 0;
-    optind = 1;
-    for (int c; (c = getopt_long(argc, argv, ":h", known, NULL)) != -1;) {
-        if (is_count && c != 0 && strchr("lnm", c))
-            return err_set("--longest, --least and --limit belong to memprobe locate");
+    uint64_t seen = 0;
+    for (int c; (c = verb_option(argc, argv, known, &seen)) != -1;) {
+        if (c == '?') return -1;
+        if (is_count && strchr("lnm", c)) return err_set("--longest, --least and --limit belong to memprobe locate");
         if (c == 'c') o->corpus = optarg;
         if (c == 't') o->tokenizer = optarg;
         if (c == 'q') o->file = strcmp(optarg, "-") == 0 ? "/dev/stdin" : optarg;
@@ -53,8 +52,6 @@ int query_options_parse(int argc, char **argv, query_options_t *o) {
         if (c == 'h') o->help = 1;
         if (c == 'n') TRY(positive("limit", optarg, &o->limit));
         if (c == 'm') TRY(positive("least", optarg, &o->least));
-        if (c == ':') return err_set("%s needs a value", argv[optind - 1]);
-        if (c == '?') return err_set("there is no option %s", argv[optind - 1]);
     }
     o->texts = argc - optind;
     o->text = argv + optind;

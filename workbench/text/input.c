@@ -208,6 +208,22 @@ static int take_option(input_t *input, const char *option) {
     return taken == 1 ? 0 : -1;
 }
 
+/* Of an option: "end" of "end=0"; a type (u16) has no name. */
+static size_t name_length(const char *option) {
+    size_t n = strcspn(option, "=");
+    return option[n] == '=' ? n : 0;
+}
+
+/* Options before the i-th must not say the same thing, for it would take their place in silence. */
+static int check_once(const entry_t *entry, int i) {
+    const char *option = entry->option[i];
+    size_t n = name_length(option);
+    for (int before = 0; before < i; before++)
+        if (name_length(entry->option[before]) == n && strncmp(entry->option[before], option, n) == 0)
+            return err_set("'%s' and '%s': give one of them", entry->option[before], option);
+    return 0;
+}
+
 /* PREFIX.bin and PREFIX.idx from either of them. */
 static int set_paths(arena_t *texts, input_t *input, const char *path) {
     const char *first = input->format->ending, *second = input->format->second_ending;
@@ -237,7 +253,7 @@ static int open_input(const entry_t *entry, const char *path, inputs_t *inputs, 
     TRY(regular_size(input->path, &input->bytes));
     if (input->second != NULL) TRY(regular_size(input->second, &bytes));
     for (int i = 0; i < entry->options; i++) {
-        if (take_option(input, entry->option[i]) != 0) return err_context("%s", path);
+        if (take_option(input, entry->option[i]) != 0 || check_once(entry, i) != 0) return err_context("%s", path);
     }
     TRY(input->format->check(input));
     if (input->second != NULL) {
