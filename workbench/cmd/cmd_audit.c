@@ -86,8 +86,7 @@ static int print_table(const audit_t *a) {
         put_number(out, l->largest);
         csv_end(out);
     }
-    TRY(csv_commit(out));
-    return verb_flush();
+    return csv_commit(out);
 }
 
 static int write_list(const char *path, const audit_t *a) {

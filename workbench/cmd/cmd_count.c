@@ -250,7 +250,6 @@ static int run(int argc, char **argv, const char *help, answer_t *answer, answer
     if (par_init(&argc, &argv) != 0) return EXIT_FAILED;
     log_init(LOG_WARN, par_rank() == 0, 0);
     int rc = look_up(&options, options.longest ? longest : answer);
-    if (rc == 0) rc = verb_flush();
     if (rc != 0 && par_rank() == 0) fprintf(stderr, "memprobe: error: %s\n", err_text());
     par_finalize();
     return rc == 0 ? 0 : EXIT_FAILED;
