@@ -72,12 +72,13 @@ static void check_kernels(product_t *p, int with_bias) {
     }
 }
 
-/* Ordinary numbers, such as give denormal sums, and such as overflow. */
+/* Ordinary numbers, such as give denormal sums, and such as overflow; one tile of every height over several blocks. */
 static void test_every_row_count(void **state) {
     (void)state;
     static const float scales[] = {1, 1, 0x1p-74f, 0x1p63f};
     for (int64_t m = 1; m <= 200; m++) {
         product_t p = {.m = m, .n = draw((uint64_t)m, 1, 150), .k = draw((uint64_t)m + 1000, 1, 40), .a_col = 1};
+        if (m <= 16) p.k += 2 * GEMM_BLOCK;
         p.a_row = p.k + m % 3, p.ldc = p.n + m % 5, p.accumulate = (int)(m / 2 % 2);
         product_make(&p, (uint64_t)m);
         for (int64_t i = 0; i < gemm_packed_floats(p.n, p.k); i++) p.packed[i] *= scales[m / 4 % 4];

@@ -23,7 +23,7 @@ typedef struct {
 } gemm_tile_t;
 
 enum {
-    GEMM_TILE_ROWS = 12,             // of the largest tile on any CPU
+    GEMM_TILE_ROWS = 14,             // of the largest tile on any CPU
     GEMM_TILE_WIDTH = 8,             // v16 columns of the widest
     GEMM_AHEAD = 16,                 // steps of k that B is fetched ahead, of F32; a tile of several panels
     GEMM_AHEAD_TALL = 64,            // reads as many places, and a tall one is at work for longer on each
@@ -32,8 +32,8 @@ enum {
 };
 
 /* Whether two terms of the chains are added between two jumps, which is a few percent faster. Clang would run out of
- * registers. */
-#ifdef __clang__
+ * registers, and GCC for AArch64. */
+#if defined(__clang__) || defined(__aarch64__)
 enum { GEMM_TWO = 0 };
 #else
 enum { GEMM_TWO = 1 };
@@ -103,8 +103,8 @@ __attribute__((always_inline)) static inline void gemm_term(const gemm_tile_t *t
     }
 }
 
-/* The place as a register of its own, to which the distances of rows are added: else the compiler keeps that of each
- * row from either term, and vectors give way to them. */
+/* The place of a term in A as a register of its own, to which the distances of rows are added: else the compiler keeps
+ * the place of each row for either term, and vectors give way to them. */
 static inline const float *gemm_place(const float *a) {
     __asm__("" : "+r"(a));
     return a;
@@ -114,7 +114,7 @@ static inline const float *gemm_place(const float *a) {
 __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const packed_type_t type,
                                                             const int rows, const int width) {
     const int64_t k = t->k;
-    const int two = GEMM_TWO && gemm_columns_fit(type, rows, width);
+    const int terms = GEMM_TWO && gemm_columns_fit(type, rows, width) ? 2 : 1;
     const int64_t block = type == PACKED_DOT_BF16 ? GEMM_BLOCK / 2 : GEMM_BLOCK;
     float total[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4][16];
     v16 sum[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4];
@@ -125,12 +125,13 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
         int64_t b = first * GEMM_PANEL;
         V16_UNROLL
         for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
-        for (; two && n >= 2; n -= 2, a += 2 * t->a_col, b += 2 * GEMM_PANEL, fetch += 2 * t->fetch_step) {
+        while (n >= terms) {
             gemm_term(t, type, rows, width, a, b, fetch, sum);
-            gemm_term(t, type, rows, width, gemm_place(a + t->a_col), b + GEMM_PANEL, fetch + t->fetch_step, sum);
+            if (terms == 2)
+                gemm_term(t, type, rows, width, gemm_place(a + t->a_col), b + GEMM_PANEL, fetch + t->fetch_step, sum);
+            n -= terms, a = gemm_place(a + terms * t->a_col), b += terms * GEMM_PANEL, fetch += terms * t->fetch_step;
         }
-        for (; n > 0; n--, a += t->a_col, b += GEMM_PANEL, fetch += t->fetch_step)
-            gemm_term(t, type, rows, width, a, b, fetch, sum);
+        if (terms == 2 && n > 0) gemm_term(t, type, rows, width, a, b, fetch, sum);
         if (first > 0) {
             V16_UNROLL
             for (int i = 0; i < rows * width; i++) sum[i] = v16_add(v16_load(total[i]), sum[i]);
@@ -143,10 +144,15 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
     for (int i = 0; i < rows * width; i++) gemm_finish(t, sum[i], i / width, i % width * 16);
 }
 
-/* The widest tile whose accumulators, V16_GEMM_SUMS at most, fit in the registers. */
+/* Whether a tile's accumulators fit in the registers, beside the columns of B, or the rows of A, of one step. */
+static inline int gemm_fits(int rows, int width) {
+    return rows * width <= (width > 2 ? V16_GEMM_SUMS_WIDE : V16_GEMM_SUMS);
+}
+
+/* The widest tile that fits. */
 static inline int gemm_width(int rows) {
     int width = 1;
-    while (width < GEMM_TILE_WIDTH && rows * width * 2 <= V16_GEMM_SUMS) width *= 2;
+    while (width < GEMM_TILE_WIDTH && gemm_fits(rows, width * 2)) width *= 2;
     return width;
 }
 
@@ -155,16 +161,16 @@ __attribute__((always_inline)) static inline void gemm_tile_width(const gemm_til
                                                                   const int rows, int width) {
     switch (width) {
     case 8:
-        if (rows * 8 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 8);
+        if (gemm_fits(rows, 8)) gemm_tile(t, type, rows, 8);
         break;
     case 4:
-        if (rows * 4 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 4);
+        if (gemm_fits(rows, 4)) gemm_tile(t, type, rows, 4);
         break;
     case 2:
-        if (rows * 2 <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 2);
+        if (gemm_fits(rows, 2)) gemm_tile(t, type, rows, 2);
         break;
     default:
-        if (rows <= V16_GEMM_SUMS) gemm_tile(t, type, rows, 1);
+        if (gemm_fits(rows, 1)) gemm_tile(t, type, rows, 1);
     }
 }
 
@@ -206,6 +212,12 @@ __attribute__((always_inline)) static inline void gemm_tile_rows(const gemm_tile
         break;
     case 12:
         gemm_tile_width(t, type, 12, width);
+        break;
+    case 13:
+        gemm_tile_width(t, type, 13, width);
+        break;
+    case 14:
+        gemm_tile_width(t, type, 14, width);
         break;
     }
 }
