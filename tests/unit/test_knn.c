@@ -296,6 +296,7 @@ static void test_attachment(void **state) {
     /* Never told a lambda, and lambda 0: the bare model's bits. */
     head(&d, knn_lm_attachment(blend), stat);
     assert_memory_equal(stat, bare, sizeof bare);
+    assert_int_equal(knn_lm_searched(blend), 0);
     /* The sequence is its own store and the temperature nearly 0: p_kNN is 1 on the token that follows. */
     knn_lm_set_lambda(blend, 0.75);
     head(&d, knn_lm_attachment(blend), stat);
@@ -313,12 +314,14 @@ static void test_attachment(void **state) {
     knn_lm_set_lambda(blend, 0);
     head(&d, knn_lm_attachment(blend), again);
     assert_memory_equal(again, bare, sizeof bare);
+    assert_int_equal(knn_lm_searched(blend), LENGTH); // once for both lambdas
     knn_lm_set_lambda(blend, 0.75);
     forward(&d, knn_lm_attachment(blend));
     for (int i = LENGTH - 1; i >= 0; i--)
         assert_int_equal(session_head(d.session, 1, d.select + i, d.targets + i, knn_lm_attachment(blend), once + i),
                          0);
     assert_memory_equal(once, stat, sizeof stat);
+    assert_int_equal(knn_lm_searched(blend), 2 * LENGTH);
     knn_lm_free(blend);
     decoder_free(&d);
 }

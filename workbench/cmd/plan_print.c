@@ -84,6 +84,13 @@ static int is_verdict(const plan_t *plan) {
     return plan->study->n_models > 0 && plan->study->probe.measure == MEASURE_VERDICT;
 }
 
+/* Lambda 0 searches nothing, the others share one search. */
+static int has_search(const study_memory_t *memory) {
+    for (int32_t i = 0; i < memory->lambda.n; i++)
+        if (memory->lambda.v[i] > 0) return 1;
+    return 0;
+}
+
 /* FLOP of a stage; 0 for those that are not limited by arithmetic. Verdicts are counted as if every probe missed at its
  * first token. */
 static double predict_flop(const plan_t *plan, const stage_t *stage, double tokens, double n_probes) {
@@ -100,7 +107,7 @@ static double predict_flop(const plan_t *plan, const stage_t *stage, double toke
         queries += n_probes * read;
     }
     double search = 0;
-    if (stage->memory >= 0)
+    if (stage->memory >= 0 && has_search(&study->memory[stage->memory]))
         search = 2 * queries * tokens / (double)study->memory[stage->memory].stride * (double)shape.width;
     return fed * token + search;
 }

@@ -267,8 +267,11 @@ static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, 
     }
     rc = par_agree(rc);
     if (rc == 0) rc = engine_run(spec, model, set, arms, memory->lambda.n, name, stage->dir, work);
-    if (rc == 0) // the search: two FLOP a dimension for each entry and position
-        stage->flop += 2 * (double)work->positions * (double)store.n * (double)store.width;
+    if (rc == 0) { // the search: two FLOP a dimension for each entry and query
+        int64_t searched = knn_lm_searched(blend);
+        par_sum_i64(&searched, 1);
+        stage->flop += 2 * (double)searched * (double)store.n * (double)store.width;
+    }
     if (rc == 0 && strcmp(plan->study->probe.verify, "all") == 0)
         rc = engine_verify(spec, model, set, arms, memory->lambda.n, name, stage->dir);
     knn_lm_free(blend);

@@ -38,5 +38,7 @@ void knn_lm_free(knn_lm_t *blend);
  * them. */
 void knn_lm_set_lambda(knn_lm_t *blend, double lambda);
 const attachment_t *knn_lm_attachment(knn_lm_t *blend);
+/* Queries searched since it was made: none at lambda 0 or in an empty store, each once for all other lambdas. */
+int64_t knn_lm_searched(const knn_lm_t *blend);
 
 #endif

@@ -54,6 +54,7 @@ struct knn_lm {
     float *queries; // (rows, width)
     int64_t *slot;  // (rows) place of the row's neighbours; -1: not searched yet
     int64_t searched, found_capacity;
+    int64_t before;     // searched in the forward calls before
     neighbour_t *found; // (searched, k) in order of search
 
     float *batch; // (batch_rows, width) queries to be searched
@@ -66,6 +67,7 @@ static int take_queries(void *user, int64_t layer, int64_t n, const row_t *rows,
     knn_lm_t *blend = user;
     (void)rows;
     if (layer != blend->last_layer) return 0;
+    blend->before += blend->searched;
     blend->rows = blend->searched = 0;
     TRY(mem_grow(&blend->queries, &blend->rows_capacity, n, (size_t)blend->width * sizeof(float), "kNN-LM queries"));
     TRY(mem_grow(&blend->slot, &blend->slots_capacity, n, sizeof *blend->slot, "kNN-LM rows"));
@@ -168,4 +170,8 @@ void knn_lm_set_lambda(knn_lm_t *blend, double lambda) {
 
 const attachment_t *knn_lm_attachment(knn_lm_t *blend) {
     return &blend->attachment;
+}
+
+int64_t knn_lm_searched(const knn_lm_t *blend) {
+    return blend->before + blend->searched;
 }
