@@ -82,6 +82,35 @@ lines "text:$TMP/many/1.txt:split=line"
 piped --lines <"$TMP/many/1.txt"; cmp "$OUT" "$TMP/want" || die "lines of standard input are other documents"
 piped --lines - <"$TMP/many/1.txt.zst"; cmp "$OUT" "$TMP/want" || die "packed standard input is another text"
 sed 's/$/\r/' "$TMP/many/1.txt" >"$TMP/crlf"; lines --lines "$TMP/crlf"
+# A byte order mark at the start of a file is no text, however it is read; one elsewhere is.
+mark=$(printf '\xEF\xBB\xBF')
+{ printf %s "$mark"; cat "$TMP/many/1.txt"; } >"$TMP/marked.txt"
+for pack in gzip "zstd -q"; do $pack -k "$TMP/marked.txt"; done
+cp "$TMP/marked.txt" "$TMP/marked"
+for name in marked.txt marked.txt.gz marked.txt.zst marked; do lines --lines "$TMP/$name"; done
+piped --lines <"$TMP/marked.txt"; cmp "$OUT" "$TMP/want" || die "a byte order mark of standard input is text"
+printf %s "$mark" >"$TMP/mark"
+for input in "$TMP/mark" - "text:$TMP/mark"; do
+    "$MEMPROBE" tokenizer encode --tokenizer "$T" "$input" <"$TMP/mark" >"$OUT" 2>"$ERR"; STATUS=$?; expect 0
+    [ "$(cat "$OUT")" = "" ] || die "$input: a byte order mark alone is text"
+done
+ranks 1 tokenizer encode --tokenizer "$T" "$TMP/many/1.txt"; expect 0
+cp "$OUT" "$TMP/want"
+for name in marked.txt marked.txt.gz marked.txt.zst marked; do lines "$TMP/$name"; done
+piped <"$TMP/marked.txt"; cmp "$OUT" "$TMP/want" || die "a byte order mark of standard input is text"
+# ... and so does ingest read it, and training.
+mkdir "$TMP/marks"
+printf '[run]\nname = marks\nresults = %s/results\ncache = %s/cache\nplots = %s/plots\n[corpus]\ndocuments = %s\ntokenizer = %s\nheld_out = 0\n' \
+    "$TMP/marks" "$TMP/marks" "$ROOT" "$TMP/marked.txt" "$T" >"$TMP/marks/config.ini"
+ranks 1 ingest --quiet "$TMP/marks/config.ini"; expect 0
+for shard in "$TMP"/marks/cache/ingest-*/members/*.tok.zst; do zstd -qdc "$shard"; done | od -An -v -tu2 -w2 | tr -d ' ' | head -n -1 | tr '\n' ' ' |
+    sed 's/ $/\n/' | cmp - "$TMP/want" || die "ingest takes another text than encode"
+{ printf %s "$mark"; cat "$G"; } >"$TMP/marked.txt"
+ranks 1 tokenizer train --vocab 300 --out "$TMP/marked.json" "$TMP/marked.txt"; expect 0
+cmp "$TMP/marked.json" "$T" || die "training takes a byte order mark for text"
+{ cat "$TMP/many/1.txt"; printf %s "$mark"; } >"$TMP/marked.txt"
+ranks 1 tokenizer encode --tokenizer "$T" "$TMP/marked.txt"; expect 0
+cmp -s "$OUT" "$TMP/want" && die "a mark at the end is left out"
 ranks 1 tokenizer encode --tokenizer "$T" "text:$TMP/many/*.txt:split=line"; expect 0
 [ "$(wc -l <"$OUT")" = 9 ] || die "a pattern of three files does not give their nine lines"
 ranks 1 tokenizer encode --tokenizer "$T" "$TMP/many/1.txt,$TMP/many/2.ndjson"; expect 0

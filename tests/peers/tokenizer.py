@@ -102,6 +102,17 @@ def compare(name, path, texts):
     report(f"decode {name}", not wrong_back)
 
 
+def compare_marked(name, path):
+    """A plain file that begins with a byte order mark: the library gets its text, which is what comes behind the mark."""
+    text = "\ufeff \u00e9\ufeffin the beginning\n"
+    marked = os.path.join(work.name, "marked.txt")
+    with open(marked, "w", encoding="utf-8") as out:
+        out.write("\ufeff" + text)
+    want = Tokenizer.from_file(path).encode(text, add_special_tokens=False).ids
+    got = memprobe("encode", "--tokenizer", path, marked).decode()
+    report(f"byte order mark, {name}", got == " ".join(map(str, want)) + "\n")
+
+
 def characters():
     """Each character after a letter, a space, a digit, a mark and itself: finds any difference of classes or normal forms."""
     return [f"a{c}b {c}'s 1{c}2 .{c}'{c} e{c}\u0301\u0323 {c}{c}\n {c}" for c in map(chr, range(1, 0x110000))
@@ -351,6 +362,7 @@ for label, path in paths.items():
     if not args.no_characters and label in ("given", "trained", "llama3", "starcoder"):  # all rules and tables
         compare(f"characters, {label}", path, characters())
     compare(f"random strings, {label}", path, random_texts(args.strings, 12, 3) + random_texts(args.strings // 10, 60, 4))
+    compare_marked(label, path)
     for top in args.paths:
         compare(f"{top}, {label}", path, file_texts(top, args.megabytes))
 sys.exit(bad != 0)

@@ -23,6 +23,7 @@ static const char help[] =
     "\n"
     "encode prints the ids of each document on a line, separated by spaces, as the library tokenizers gives them with\n"
     "add_special_tokens=False. Special tokens written out in a text are encoded as such.\n"
+    "A byte order mark at the start of a file is no text, here as in a study.\n"
     "decode is the inverse: it writes the text of each line of ids; with --lines, each followed by a newline.\n"
     "train learns a byte-level BPE vocabulary of N entries and writes it as tokenizer.json. Under mpirun the ranks "
     "share\n"

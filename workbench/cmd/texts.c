@@ -7,6 +7,7 @@
 #include "base/zio.h"
 #include "text/documents.h"
 #include "text/format.h"
+#include "text/utf8.h"
 #include <string.h>
 
 enum { SLICE = 64 << 20 }; // bytes of a plain file of lines that make a part
@@ -99,6 +100,12 @@ int texts_has_stdin(const texts_t *t) {
     return t->has_stdin;
 }
 
+/* The start of a file, as ingest reads it: without a byte order mark. */
+static int take_start(texts_fn fn, void *user, const char *text, size_t bytes) {
+    size_t mark = utf8_mark(text, bytes);
+    return fn(user, text + mark, bytes - mark);
+}
+
 /* Plain or packed, as files are. */
 static int each_of_stdin(int by_line, texts_fn fn, void *user) {
     zin_t *in;
@@ -108,11 +115,11 @@ static int each_of_stdin(int by_line, texts_fn fn, void *user) {
     TRY(zin_open("/dev/stdin", &in));
     if (!by_line) {
         got = zin_rest(in, &text, &bytes);
-        if (got >= 0) got = fn(user, text, bytes);
+        if (got >= 0) got = take_start(fn, user, text, bytes);
     }
     while (by_line && got == 0 && (got = zin_line(in, &text, &bytes)) > 0) {
         if (bytes > 0 && text[bytes - 1] == '\r') bytes--;
-        got = fn(user, text, bytes);
+        got = zin_line_start(in) == 0 ? take_start(fn, user, text, bytes) : fn(user, text, bytes);
     }
     zin_close(in);
     return got < 0 ? -1 : 0;
@@ -140,7 +147,7 @@ int texts_each(const texts_t *t, int64_t part, texts_fn fn, void *user) {
     }
     file_map_t map;
     TRY(file_map(slice->input->path, &map));
-    int rc = fn(user, map.size > 0 ? (const char *)map.data : "", map.size);
+    int rc = take_start(fn, user, map.size > 0 ? (const char *)map.data : "", map.size);
     file_unmap(&map);
     return rc;
 }

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/documents.h"
+#include "text/utf8.h"
 #include <string.h>
 
 static int has_ending(const char *path, size_t bytes, const char *ending) {
@@ -68,9 +69,9 @@ static int check_size(const lines_t *lines) {
 }
 
 static void drop_mark(const lines_t *lines, char **text, size_t *bytes) {
-    if (zin_line_start(lines->in) != 0 || *bytes < 3 || memcmp(*text, "\xEF\xBB\xBF", 3) != 0) return;
-    *text += 3;
-    *bytes -= 3;
+    size_t mark = zin_line_start(lines->in) == 0 ? utf8_mark(*text, *bytes) : 0;
+    *text += mark;
+    *bytes -= mark;
 }
 
 int lines_next(lines_t *lines, char **line, size_t *bytes) {

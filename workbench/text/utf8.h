@@ -5,6 +5,12 @@
 #define MEMPROBE_UTF8_H
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* Bytes (3 or 0) of the byte order mark at the start of a file, which says that it is UTF-8 and is no text of it. */
+static inline size_t utf8_mark(const char *text, size_t bytes) {
+    return bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
 
 /* Bytes of the code point at text[at] (at < bytes) and its value in *code; 1 and -1 for an invalid byte. */
 static inline size_t utf8_next(const uint8_t *text, size_t at, size_t bytes, int32_t *code) {
