@@ -89,6 +89,11 @@ for pack in gzip "zstd -q"; do $pack -k "$TMP/marked.txt"; done
 cp "$TMP/marked.txt" "$TMP/marked"
 for name in marked.txt marked.txt.gz marked.txt.zst marked; do lines --lines "$TMP/$name"; done
 piped --lines <"$TMP/marked.txt"; cmp "$OUT" "$TMP/want" || die "a byte order mark of standard input is text"
+printf 'a\n%sb\n' "$mark" >"$TMP/second"
+ranks 1 tokenizer encode --tokenizer "$T" --lines "$TMP/second"; expect 0
+[ "$(wc -w <"$OUT")" -gt 2 ] || die "a mark in the second line is left out"
+cp "$OUT" "$TMP/kept"
+piped --lines <"$TMP/second"; cmp "$OUT" "$TMP/kept" || die "a mark in the second line of standard input is left out"
 printf %s "$mark" >"$TMP/mark"
 for input in "$TMP/mark" - "text:$TMP/mark"; do
     "$MEMPROBE" tokenizer encode --tokenizer "$T" "$input" <"$TMP/mark" >"$OUT" 2>"$ERR"; STATUS=$?; expect 0

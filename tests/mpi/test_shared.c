@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ITEMS = 100000 };
@@ -104,6 +107,50 @@ static void check_blind_rank(const char *dir) {
     par_shared_free(shared);
 }
 
+/* Files as a rank leaves that was killed while they had a name, and such as it did not leave. */
+static int leave(const char *dir, const char *name, int hours, int bytes) {
+    char path[SHARED_FOLDER + 40];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    int fd = open(path, O_CREAT | O_RDWR, 0600);
+    must(fd < 0 || ftruncate(fd, bytes) != 0);
+    const struct timespec then = {.tv_sec = time(NULL) - 3600 * hours}, times[] = {then, then};
+    must(futimens(fd, times));
+    return fd;
+}
+
+static int is_left(const char *dir, const char *name) {
+    char path[SHARED_FOLDER + 40];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return unlink(path) == 0;
+}
+
+static void check_sweep(const char *dir) {
+    static const char *const kept[] = {"memprobe-young1.shared", "memprobe-filled.shared", "memprobe-locked.shared",
+                                       "memprobe-longer-.shared", "memprobe-others.shared"};
+    enum { KEPT = sizeof kept / sizeof kept[0] };
+    par_shared_t *shared = NULL;
+    const char *const place[] = {dir};
+    int fd[KEPT] = {0}, sweeps = par_size() > 1, ok = 1;
+    if (par_rank() == 0) {
+        close(leave(dir, "memprobe-killed.shared", 1, 0));
+        for (int i = 0; i < KEPT; i++) fd[i] = leave(dir, kept[i], i == 0 ? 0 : 1, i == 1 ? 1 : 0);
+        must(flock(fd[2], LOCK_EX));
+        if (geteuid() == 0) must(fchown(fd[4], 1, 1)); // only root can make a file of another user
+    }
+    par_barrier();
+    must(par_shared_create_in(1 << 20, place, 1, 0, &shared));
+    par_shared_free(shared);
+    if (par_rank() == 0) {
+        ok &= is_left(dir, "memprobe-killed.shared") == !sweeps;
+        for (int i = 0; i < KEPT; i++) {
+            ok &= is_left(dir, kept[i]) == (i < 4 || geteuid() == 0 || !sweeps);
+            close(fd[i]);
+        }
+    }
+    par_barrier();
+    verdict("what a killed rank left is removed, and nothing else", ok && is_empty(dir));
+}
+
 static void check_seal(void) {
     par_shared_t *shared = NULL;
     must(par_shared_create(1, NULL, &shared));
@@ -124,6 +171,7 @@ int main(int argc, char **argv) {
     check_no_room("no room: every rank says so", place, 1);
     check_no_room("no room in either of two folders", place, 2);
     check_blind_rank(dir);
+    check_sweep(dir);
     check_seal();
     shared_folder_remove(dir);
     par_finalize();

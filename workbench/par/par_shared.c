@@ -7,17 +7,23 @@
 #include "base/num.h"
 #include "par/par.h"
 #include "par/par_private.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1024, ENDING = 7 };              // bytes of what follows the X
-static const char NAME[] = "memprobe-XXXXXX.shared"; // of a file, for mkostemps
+enum { PATH_BYTES = 1024, ENDING = 7, A_WHILE = 60 }; // ENDING: bytes of what follows the X; A_WHILE: seconds
+static const char NAME[] = "memprobe-XXXXXX.shared";  // of a file, for mkostemps
+static const char PATTERN[] = "memprobe-??????.shared";
 
 struct par_shared {
     par_node_t node;
@@ -33,11 +39,35 @@ static double free_bytes(const char *folder) {
     return statvfs(folder, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize : 0;
 }
 
+/* A file has its name for a moment only, while it is empty and its maker locks it. One that is older than that, empty,
+ * and locked by nobody was left by a rank that was killed in that moment. (A process id in the name would not tell:
+ * containers that share the folder number their processes each for itself.) */
+static void remove_if_left(int folder, const char *name) {
+    struct stat st;
+    int fd = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0) return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_size == 0 &&
+        st.st_mtime < time(NULL) - A_WHILE && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(folder, name, 0);
+    close(fd);
+}
+
+/* What cannot be removed does no harm. */
+static void sweep(const char *folder) {
+    DIR *dir = opendir(folder);
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (fnmatch(PATTERN, entry->d_name, 0) == 0) remove_if_left(dirfd(dir), entry->d_name);
+    closedir(dir);
+}
+
 /* A new file in the folder; *path is empty when there cannot be one. Returns its descriptor. */
 static int create_file(const char *folder, size_t bytes, char path[PATH_BYTES]) {
     int length = snprintf(path, PATH_BYTES, "%s/%s", folder, NAME), fd = -1;
+    sweep(folder);
     if (length < PATH_BYTES && free_bytes(folder) > (double)bytes) fd = mkostemps(path, ENDING, O_CLOEXEC);
     if (fd < 0) path[0] = '\0';
+    if (fd >= 0) flock(fd, LOCK_EX); // until it is closed; where there are no locks nobody sweeps
     return fd;
 }
 
@@ -145,9 +175,7 @@ int par_shared_create(size_t bytes, const char *spill, par_shared_t **shared) {
 }
 
 int par_shared_sweep(const char *spill) {
-    char pattern[sizeof NAME];
-    for (size_t i = 0; i < sizeof NAME; i++) pattern[i] = NAME[i] == 'X' ? '?' : NAME[i];
-    return dir_remove_files(spill, pattern);
+    return dir_remove_files(spill, PATTERN);
 }
 
 void *par_shared_block(const par_shared_t *s) {
