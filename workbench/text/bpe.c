@@ -1,12 +1,13 @@
 /* Merging by rank, in two ways with one result. A short word lives in two small arrays and the lowest rank is found by
- * looking at all of them. A long one (a line of base64, a page of Chinese without spaces) is a linked list over its
- * bytes with a heap of candidate merges, so that hostile text costs O(n log n) and not O(n^2). Text repeats itself, so
- * most words never get that far: they come out of a cache. */
+ * looking at all of them. A long one (a line of dashes) is a linked list over its bytes with a heap of candidate
+ * merges, so that hostile text costs O(n log n) and not O(n^2). Text repeats itself, so most words never get that far:
+ * they come out of a cache, or fall into parts that do (text/seams.h). */
 #include "text/bpe.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "text/bytes.h"
 #include "text/pairmap.h"
+#include "text/seams.h"
 #include "text/wholes.h"
 #include <assert.h>
 #include <string.h>
@@ -20,6 +21,7 @@ enum {
     CACHED_IDS = 7,
     CACHE_BITS = 14, // 16384 entries: 1 MB
     CACHE_WAYS = 4,  // neighbouring entries that may hold a word
+    PART = 0x80,     // in the byte of a key that holds the length: of a part of a word, not a word
     NO_RANK = INT32_MAX,
 };
 
@@ -33,7 +35,7 @@ static_assert(sizeof(common_t) == 32, "two common words fill one cache line");
 /* Others. */
 typedef struct {
     uint64_t key[CACHED_WORD / 8];
-    uint8_t bytes, n; // bytes 0: an empty entry
+    uint8_t kind, n; // kind: bytes of the word, with PART; 0: an empty entry
     int32_t ids[CACHED_IDS];
 } cached_t;
 static_assert(sizeof(cached_t) == 64, "a cached word fills one cache line");
@@ -59,7 +61,9 @@ struct bpe {
     pairmap_t ranks;
     int32_t *merged; // (merges) the token that a merge makes
     int64_t merges, merges_capacity;
-    int32_t *byte_rank; // (256, 256) ranks of pairs of bytes, once a word was merged
+    int is_ready;       // for words that no cache has: the next two are there
+    int32_t *byte_rank; // (256, 256) ranks of pairs of bytes
+    seams_t seams;
     wholes_t wholes;
     common_t *common;
     cached_t *cache;
@@ -95,6 +99,7 @@ void bpe_free(bpe_t *bpe) {
     wholes_free(&bpe->wholes);
     mem_free(bpe->merged);
     mem_free(bpe->byte_rank);
+    seams_free(&bpe->seams);
     mem_free(bpe->common);
     mem_free(bpe->cache);
     mem_free(bpe->symbol);
@@ -243,8 +248,8 @@ static inline void word_key(const uint8_t *w, size_t n, uint64_t key[4]) {
     }
 }
 
-static inline uint64_t cache_home(const uint64_t key[4], size_t bytes) {
-    uint64_t h = (key[0] ^ bytes) * 0x9E3779B97F4A7C15u;
+static inline uint64_t cache_home(const uint64_t key[4], uint8_t kind) {
+    uint64_t h = (key[0] ^ kind) * 0x9E3779B97F4A7C15u;
     h = (h ^ h >> 32 ^ key[1]) * 0xD6E8FEB86659FD93u;
     h = (h ^ h >> 32 ^ key[2] ^ key[3] << 1) * 0xA0761D6478BD642Fu;
     return (h ^ h >> 32) & (((uint64_t)1 << CACHE_BITS) - 1) & ~(uint64_t)(CACHE_WAYS - 1);
@@ -265,6 +270,18 @@ static inline void common_key(const uint8_t *word, size_t bytes, size_t readable
 static inline uint64_t common_place(const uint64_t key[2]) {
     uint64_t h = key[0] * 0x9E3779B97F4A7C15u ^ key[1] * 0xD6E8FEB86659FD93u;
     return (h ^ h >> 32) * 0xA0761D6478BD642Fu >> (64 - COMMON_BITS) & ~(uint64_t)1;
+}
+
+/* A part of a word stands apart from a word of the same bytes where that might be taken whole. */
+static inline bpe_word_t expect(const bpe_t *bpe, const uint8_t *text, size_t bytes, size_t readable, int is_part) {
+    assert(bytes > 0 && readable >= bytes);
+    bpe_word_t word = {.text = text, .bytes = bytes, .readable = readable, .is_part = is_part};
+    if (bytes > COMMON_WORD) return word;
+    common_key(text, bytes, readable, word.key);
+    if (is_part && bpe->wholes.n > 0) word.key[1] |= (uint64_t)PART << 56;
+    word.place = common_place(word.key);
+    __builtin_prefetch(&bpe->common[word.place], 1);
+    return word;
 }
 
 void bpe_set_spelling(bpe_t *bpe, bpe_spell_t spell, const void *user) {
@@ -291,15 +308,28 @@ static int rank_bytes(bpe_t *bpe) {
     return 0;
 }
 
-static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
-    if (bytes > bpe->longest) return too_long(bpe, bytes);
-    int32_t whole = wholes_get(&bpe->wholes, word, bytes), rank[SHORT_WORD];
-    if (whole >= 0) {
-        ids[0] = whole;
-        *n = 1;
-        return 0;
+static int find_seams(bpe_t *bpe) {
+    uint64_t *pair = mem_new(bpe->merges, sizeof *pair, "tokenizer merges");
+    if (!pair) return -1;
+    for (int64_t i = 0; i < (int64_t)1 << bpe->ranks.bits; i++) {
+        const pairmap_slot_t *slot = &bpe->ranks.slot[i];
+        if (slot->key != PAIR_NONE) pair[slot->value] = slot->key;
     }
-    if (!bpe->byte_rank && !bpe->spell) TRY(rank_bytes(bpe));
+    int rc = seams_find(&bpe->seams, bpe->byte_id, pair, bpe->merged, bpe->merges);
+    mem_free(pair);
+    return rc;
+}
+
+int bpe_get_ready(bpe_t *bpe) {
+    if (bpe->is_ready) return 0;
+    if (!bpe->spell && (rank_bytes(bpe) != 0 || find_seams(bpe) != 0)) return -1;
+    bpe->is_ready = 1;
+    return 0;
+}
+
+/* A word that nothing cuts. */
+static int merge_word(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
+    int32_t rank[SHORT_WORD];
     TRY(bpe->spell ? bpe->spell(bpe->spell_user, word, bytes, ids, n) : spell_bytes(bpe, word, bytes, ids, n));
     if (*n > SHORT_WORD) return merge_long(bpe, ids, n);
     for (int64_t i = 0; i + 1 < *n; i++) {
@@ -309,49 +339,74 @@ static int encode_uncached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_
     return 0;
 }
 
-static int encode_cached(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int64_t *n) {
-    if (bytes > CACHED_WORD) return encode_uncached(bpe, word, bytes, ids, n);
+static int encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n);
+
+/* A short word of ASCII: merged in less time than its seams take to be looked for, and it has few. */
+static inline int is_plain(const bpe_word_t *word) {
+    return word->bytes <= COMMON_WORD && ((word->key[0] | word->key[1] << 8) & 0x8080808080808080u) == 0;
+}
+
+/* A word by its parts between seams, which are looked for in the caches. */
+static int encode_parts(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
+    size_t end = word->bytes;
+    if (!bpe->spell && !is_plain(word)) end = seams_next(&bpe->seams, word->text, 0, word->bytes);
+    if (end == word->bytes) return merge_word(bpe, word->text, word->bytes, ids, n);
+    *n = 0;
+    for (size_t at = 0; at < word->bytes; at = end) {
+        int64_t part_n;
+        if (at > 0) end = seams_next(&bpe->seams, word->text, at, word->bytes);
+        bpe_word_t part = expect(bpe, word->text + at, end - at, word->readable - at, 1);
+        TRY(encode_expected(bpe, &part, ids + *n, &part_n));
+        *n += part_n;
+    }
+    return 0;
+}
+
+static int encode_uncached(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
+    TRY(bpe_get_ready(bpe));
+    if (word->is_part) return merge_word(bpe, word->text, word->bytes, ids, n);
+    if (word->bytes > bpe->longest) return too_long(bpe, word->bytes);
+    int32_t whole = wholes_get(&bpe->wholes, word->text, word->bytes);
+    if (whole < 0) return encode_parts(bpe, word, ids, n);
+    ids[0] = whole;
+    *n = 1;
+    return 0;
+}
+
+static int encode_cached(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
+    if (word->bytes > CACHED_WORD) return encode_uncached(bpe, word, ids, n);
     uint64_t key[4];
-    word_key(word, bytes, key);
-    cached_t *way = &bpe->cache[cache_home(key, bytes)], *free_way = NULL;
+    uint8_t kind = (uint8_t)(word->bytes | (word->is_part && bpe->wholes.n > 0 ? PART : 0));
+    word_key(word->text, word->bytes, key);
+    cached_t *way = &bpe->cache[cache_home(key, kind)], *free_way = NULL;
     for (int32_t i = 0; i < CACHE_WAYS; i++) {
         const uint64_t *held = way[i].key;
         uint64_t differs = (held[0] ^ key[0]) | (held[1] ^ key[1]) | (held[2] ^ key[2]) | (held[3] ^ key[3]);
-        if (way[i].bytes == bytes && differs == 0) {
+        if (way[i].kind == kind && differs == 0) {
             *n = way[i].n;
             for (int32_t k = 0; k < way[i].n; k++) ids[k] = way[i].ids[k];
             return 0;
         }
-        if (way[i].bytes == 0 && !free_way) free_way = &way[i];
+        if (way[i].kind == 0 && !free_way) free_way = &way[i];
     }
-    TRY(encode_uncached(bpe, word, bytes, ids, n));
-    if (*n <= CACHED_IDS && !(*n <= COMMON_IDS && bytes <= COMMON_WORD)) {
+    TRY(encode_uncached(bpe, word, ids, n));
+    if (*n <= CACHED_IDS && !(*n <= COMMON_IDS && word->bytes <= COMMON_WORD)) {
         // In a full set the word with the most tokens to recompute is not known to be the most wanted; any may go.
         cached_t *entry = free_way ? free_way : &way[(key[0] ^ key[1]) >> 3 & (CACHE_WAYS - 1)];
         memcpy(entry->key, key, sizeof key);
-        entry->bytes = (uint8_t)bytes;
+        entry->kind = kind;
         entry->n = (uint8_t)*n;
         memcpy(entry->ids, ids, (size_t)*n * sizeof *ids);
     }
     return 0;
 }
 
-bpe_word_t bpe_expect(const bpe_t *bpe, const uint8_t *text, size_t bytes, size_t readable) {
-    assert(bytes > 0 && readable >= bytes);
-    bpe_word_t word = {.text = text, .bytes = bytes};
-    if (bytes > COMMON_WORD) return word;
-    common_key(text, bytes, readable, word.key);
-    word.place = common_place(word.key);
-    __builtin_prefetch(&bpe->common[word.place], 1);
-    return word;
-}
-
 static inline int is_common(const common_t *entry, const bpe_word_t *word) {
     return ((entry->key[0] ^ word->key[0]) | (entry->key[1] ^ word->key[1])) == 0;
 }
 
-int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
-    if (word->bytes > COMMON_WORD) return encode_cached(bpe, word->text, word->bytes, ids, n);
+static inline int encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
+    if (word->bytes > COMMON_WORD) return encode_cached(bpe, word, ids, n);
     common_t *entry = &bpe->common[word->place];
     if (!is_common(&entry[0], word)) {
         common_t first = entry[0];
@@ -359,7 +414,7 @@ int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_
             entry[0] = entry[1];
             entry[1] = first;
         } else {
-            TRY(encode_cached(bpe, word->text, word->bytes, ids, n));
+            TRY(encode_cached(bpe, word, ids, n));
             if (*n > COMMON_IDS) return 0;
             // What is asked for again moves to the front: words that come once drive out one another only.
             common_t *last = first.n == 0 ? &entry[0] : &entry[1];
@@ -373,7 +428,15 @@ int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_
     return 0;
 }
 
+bpe_word_t bpe_expect(const bpe_t *bpe, const uint8_t *text, size_t bytes, size_t readable) {
+    return expect(bpe, text, bytes, readable, 0);
+}
+
+int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
+    return encode_expected(bpe, word, ids, n);
+}
+
 int bpe_encode(bpe_t *bpe, const uint8_t *text, size_t bytes, int32_t *ids, int64_t *n) {
-    bpe_word_t word = bpe_expect(bpe, text, bytes, bytes);
-    return bpe_encode_expected(bpe, &word, ids, n);
+    bpe_word_t word = expect(bpe, text, bytes, bytes, 0);
+    return encode_expected(bpe, &word, ids, n);
 }

@@ -29,6 +29,9 @@ int64_t bpe_merges(const bpe_t *bpe); // how many
 /* A word that is these bytes is this token, whatever the merges would make of it (ignore_merges of tokenizer.json). */
 int bpe_add_whole(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t id);
 
+/* Makes the tables of complete merges, if there are none yet; else the first new word does. */
+int bpe_get_ready(bpe_t *bpe);
+
 /* The ids of one word (bytes > 0); ids has room for `bytes` of them and BPE_SPARE more, which may be written on; *n is
  * how many there are. */
 enum { BPE_SPARE = 2 };
@@ -38,7 +41,8 @@ int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int6
  * waiting for memory. readable: how many bytes from the word's first on may be read, at least its own. */
 typedef struct {
     const uint8_t *text;
-    size_t bytes;
+    size_t bytes, readable;
+    int is_part;            // of a longer word
     uint64_t key[2], place; // meaningful for short words only
 } bpe_word_t;
 bpe_word_t bpe_expect(const bpe_t *bpe, const uint8_t *word, size_t bytes, size_t readable);

@@ -318,6 +318,7 @@ static int read_tables(const json_t *root, loader_t *l) {
     if (l->t->pipeline.is_sentence) TRY(read_characters(l, json_object_get(root, "model")));
     TRY(read_merges(l));
     if (json_is_true(json_object_get(json_object_get(root, "model"), "ignore_merges"))) TRY(read_wholes(l));
+    TRY(bpe_get_ready(l->t->bpe));
     TRY(read_added(l));
     TRY(read_texts(l));
     static const char *const end[] = {"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>"};
