@@ -285,6 +285,11 @@ static int see_rows(rows_t *r, int64_t layer, int64_t n, const row_t *rows, floa
 static int see_input_rows(void *user, int64_t layer, int64_t n, const row_t *rows, float *x) {
     return see_rows(user, layer, n, rows, x, ((rows_t *)user)->x[0]);
 }
+static int make_nan_input(void *user, int64_t layer, int64_t n, const row_t *rows, float *x) {
+    (void)n, (void)rows;
+    if (layer == ((rows_t *)user)->layer) x[0] = __builtin_nanf("");
+    return 0;
+}
 static int see_residual_rows(void *user, int64_t layer, int64_t n, const row_t *rows, float *x) {
     return see_rows(user, layer, n, rows, x, ((rows_t *)user)->x[1]);
 }
@@ -307,6 +312,45 @@ static void test_attachments_see_rows_that_are_read(void **state) {
             assert_int_equal(rows.seen, 2 * reads);
         }
         for (int i = 0; i < 2; i++) test_free(rows.x[i]);
+        free_truth(&truth);
+        model_free(model);
+    }
+}
+
+/* A pass that ends early has given the last layer's ffn its input, and keys and values to the caches. */
+static void test_pass_ends_early(void **state) {
+    (void)state;
+    for (int kind = 0; kind < CHECK_KINDS; kind++) {
+        truth_t truth;
+        session_t *s;
+        model_t *model = check_model(kind, "auto");
+        const int64_t width = model_spec(model)->width, n = LENGTH - 1, first = 0, one = 1;
+        const int32_t sequence = 0;
+        rows_t rows = {.layer = model_spec(model)->layers - 1, .width = width, .is_truth = 1};
+        calls_t calls = {0};
+        head_stat_t stat;
+        attachment_t attach = {.user = &rows, .ffn_input = see_input_rows};
+        const attachment_t later = {.user = &calls, .residual = see_residual, .hidden = see_hidden, .ends_early = 1},
+                           nan = {.user = &rows, .ffn_input = make_nan_input, .ends_early = 1};
+        rows.x[0] = test_calloc((size_t)(SEQUENCES * LENGTH * width), sizeof(float));
+        make_truth(model, &truth);
+        check_ok(session_create(model, 1, LENGTH, LENGTH, &s));
+        check_ok(session_forward(s, 1, &sequence, &n, truth.token[0], &attach));
+        rows.is_truth = 0, rows.seen = 0, attach.ends_early = 1;
+        session_reset(s, sequence);
+        check_ok(session_forward(s, 1, &sequence, &n, truth.token[0], &attach));
+        assert_int_equal(rows.seen, n);
+        check_fails(session_head(s, 1, &first, NULL, NULL, &stat), "row 0 is not one of the 0");
+        check_ok(session_forward(s, 1, &sequence, &one, truth.token[0] + n, NULL));
+        check_rows(s, &truth, 1, &sequence, &n, &one, NULL);
+        session_reset(s, sequence);
+        check_ok(session_forward(s, 1, &sequence, &n, truth.token[0], &later));
+        assert_int_equal(calls.residual, n * rows.layer);
+        assert_int_equal(calls.hidden, 0);
+        check_fails(session_forward(s, 1, &sequence, &one, truth.token[0] + n, &nan), "NaN");
+        assert_int_equal(session_length(s, sequence), n);
+        session_free(s);
+        test_free(rows.x[0]);
         free_truth(&truth);
         model_free(model);
     }
@@ -585,6 +629,7 @@ int main(void) {
         cmocka_unit_test(test_bits_of_halves),
         cmocka_unit_test(test_identity_changes_no_bit),
         cmocka_unit_test(test_attachments_see_rows_that_are_read),
+        cmocka_unit_test(test_pass_ends_early),
         cmocka_unit_test(test_prompt_in_pieces),
         cmocka_unit_test(test_head_of_selected_rows),
         cmocka_unit_test(test_attachments_take_part),

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "base/zio.h"
 #include "cmd/plan.h"
+#include "cmd/stages.h"
 #include "index/probes.h"
 #include "model/spec.h"
 #include "par/par.h"
@@ -97,19 +98,17 @@ static double predict_flop(const plan_t *plan, const stage_t *stage, double toke
     const study_t *study = plan->study;
     if (stage->model < 0) return 0;
     model_spec_t shape = shape_of(plan, stage->model);
-    double token = spec_flop_per_token(&shape, shape.context);
-    if (strcmp(stage->verb, "train") == 0) return 3 * token * tokens * study->model[stage->model].epochs;
-    if (strcmp(stage->verb, "store") == 0) return token * tokens;
-    double fed = 0, queries = 0, read = is_verdict(plan) ? 1 : (double)study->probe.suffix;
+    if (strcmp(stage->verb, "train") == 0)
+        return 3 * spec_flop_per_token(&shape, shape.context) * tokens * study->model[stage->model].epochs;
+    if (strcmp(stage->verb, "store") == 0) return stage_store_flop(&shape, tokens);
+    const study_memory_t *memory = stage->memory >= 0 ? &study->memory[stage->memory] : NULL;
+    const int64_t read = is_verdict(plan) ? 1 : study->probe.suffix;
+    double row = (memory ? memory->lambda.n : 1) * spec_flop_head(&shape), sum = 0;
+    if (memory && has_search(memory)) row += 2 * tokens / (double)memory->stride * (double)shape.width;
     if (has_own_windows(plan)) n_probes /= study->probe.context.n;
-    for (int32_t c = 0; c < study->probe.context.n; c++) {
-        fed += n_probes * ((double)study->probe.context.v[c] + read - 1);
-        queries += n_probes * read;
-    }
-    double search = 0;
-    if (stage->memory >= 0 && has_search(&study->memory[stage->memory]))
-        search = 2 * queries * tokens / (double)study->memory[stage->memory].stride * (double)shape.width;
-    return fed * token + search;
+    for (int32_t c = 0; c < study->probe.context.n; c++)
+        sum += spec_flop(&shape, 0, study->probe.context.v[c] + read - 1, read) + (double)read * row;
+    return n_probes * sum;
 }
 
 /* FLOP/s on one core. */

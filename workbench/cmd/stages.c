@@ -222,6 +222,10 @@ static int load_model(const plan_t *plan, stage_t *stage, const model_t **model)
     return -1;
 }
 
+double stage_store_flop(const model_spec_t *shape, double tokens) {
+    return tokens * (spec_flop_per_token(shape, shape->context) - spec_flop_ffn(shape) - spec_flop_head(shape));
+}
+
 int stage_store(const plan_t *plan, stage_t *stage) {
     tokens_t *corpus = NULL;
     const model_t *model = NULL;
@@ -232,7 +236,7 @@ int stage_store(const plan_t *plan, stage_t *stage) {
                              plan->study->model[stage->model].name, stage->dir);
     if (rc == 0) {
         stage->tokens = (double)tokens_count(corpus);
-        stage->flop = stage->tokens * spec_flop_per_token(model_spec(model), model_spec(model)->context);
+        stage->flop = stage_store_flop(model_spec(model), stage->tokens);
         model_free(model);
     }
     tokens_close(corpus);

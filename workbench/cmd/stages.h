@@ -15,4 +15,7 @@ int stage_store(const plan_t *plan, stage_t *stage);
 int stage_probe(const plan_t *plan, stage_t *stage);
 int stage_report(const plan_t *plan, stage_t *stage);
 
+/* FLOP of a store of so many tokens: keys want neither the last layer's ffn nor the head. */
+double stage_store_flop(const model_spec_t *shape, double tokens);
+
 #endif

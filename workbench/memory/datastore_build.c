@@ -124,7 +124,7 @@ static int take_keys(void *user, int64_t layer, int64_t n, const row_t *rows, fl
 
 static int run_batch(build_t *b, int64_t batch) {
     int64_t first = b->batch[batch], last = b->batch[batch + 1], rows = 0;
-    const attachment_t attach = {.user = b, .ffn_input = take_keys};
+    const attachment_t attach = {.user = b, .ffn_input = take_keys, .ends_early = 1};
     b->in_hand = &b->window[first];
     for (int64_t w = first; w < last; w++) {
         const window_t *window = &b->window[w];

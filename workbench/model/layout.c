@@ -170,17 +170,21 @@ static double seen_by_first(double n, double window) {
     return window * (window + 1) / 2 + (n - window) * window;
 }
 
+double spec_flop_ffn(const model_spec_t *spec) {
+    return 2 * (spec->gated_ffn ? 3 : 2) * (double)spec->width * (double)spec->ffn;
+}
+
 double spec_flop(const model_spec_t *spec, int64_t past, int64_t n, int64_t read) {
     const double width = (double)spec->width, q = (double)spec_q_width(spec), kv = (double)spec_kv_width(spec);
     const double end = (double)(past + n);
-    double sum = 0; // of multiply-adds
+    double sum = 0;
     for (int64_t l = 0; l < spec->layers; l++) {
         const double rows = l + 1 < spec->layers ? (double)n : (double)read;
         const double window = spec_is_local(spec, l) ? (double)spec->window : 0;
-        sum += (double)n * width * 2 * kv + rows * width * (2 * q + (spec->gated_ffn ? 3 : 2) * (double)spec->ffn);
-        sum += 2 * q * (seen_by_first(end, window) - seen_by_first(end - rows, window)); // scores and values
+        sum += 4 * width * (rows * q + (double)n * kv) + rows * spec_flop_ffn(spec);
+        sum += 4 * q * (seen_by_first(end, window) - seen_by_first(end - rows, window)); // scores and values
     }
-    return 2 * sum;
+    return sum;
 }
 
 double spec_flop_head(const model_spec_t *spec) {

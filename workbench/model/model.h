@@ -82,6 +82,7 @@ typedef struct {
     int (*select)(void *user, int64_t n, const int64_t *select);
     /* Logits (n, vocab) of selected rows: select[i] is the row's index among those that are read. */
     int (*logits)(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits);
+    int ends_early; // 1: the pass ends with the last layer's ffn_input; caches are filled, no row can be read
 } attachment_t;
 
 /* A session owns KV caches of up to `sequences` sequences of up to `capacity` positions, and scratch for `rows` rows.

@@ -298,6 +298,17 @@ static void widen(const session_t *s, const layer_weights_t *w, const layer_pack
     s->model->ops->multiply(s->filled * ffn, s->gate, s->inner);
 }
 
+static int check_finite(const session_t *s) {
+    if (tensor_is_finite(s->filled * s->model->spec.width, s->normed)) return 0;
+    return err_set("the model's hidden states hold a NaN or an infinity");
+}
+
+static int end_early(session_t *s) {
+    TRY(check_finite(s));
+    s->filled = 0;
+    return 0;
+}
+
 /* The order of the additions is part of the arithmetic: x + attention first, then + ffn, in both kinds of residual. The
  * kinds differ only in which x the second norm sees. */
 static int run_layer(session_t *s, int64_t layer, const batch_t *b, const attachment_t *attach) {
@@ -311,6 +322,7 @@ static int run_layer(session_t *s, int64_t layer, const batch_t *b, const attach
     end_part(s, spec_q_width(spec), s->attended, packed->out, w->out_bias, w->norm1_gain, w->norm1_bias);
     if (!spec->parallel_residual) begin_part(s, w->norm2_gain, w->norm2_bias);
     if (attach && attach->ffn_input) TRY(attach->ffn_input(attach->user, layer, s->filled, s->row, s->normed));
+    if (attach && attach->ends_early && layer + 1 == spec->layers) return end_early(s);
     widen(s, w, packed);
     end_part(s, spec->ffn, s->inner, packed->down, w->down_bias, w->norm2_gain, w->norm2_bias);
     if (attach && attach->residual) TRY(attach->residual(attach->user, layer, s->filled, s->row, s->x));
@@ -338,9 +350,7 @@ static int run(session_t *s, const batch_t *b, const attachment_t *attach) {
     if (s->filled == 0) return 0;
     norm(s, w->norm_gain, w->norm_bias, s->x, s->normed);
     if (attach && attach->hidden) TRY(attach->hidden(attach->user, s->filled, s->row, s->normed));
-    if (!tensor_is_finite(s->filled * spec->width, s->normed))
-        return err_set("the model's hidden states hold a NaN or an infinity");
-    return 0;
+    return check_finite(s);
 }
 
 int session_feed(session_t *s, int32_t count, const int32_t *sequence, const int64_t *length, const int64_t *read,

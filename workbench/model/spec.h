@@ -63,9 +63,10 @@ static inline int spec_is_local(const model_spec_t *spec, int64_t layer) {
 int spec_check(const model_spec_t *spec); // every field in range, heads divide width, ...
 int64_t spec_parameters(const model_spec_t *spec, int with_embeddings);
 /* FLOP, 2 x multiply-adds, of matrices and attention as session_feed makes them for n tokens after `past` others when
- * the last `read` rows are read; those of the head for one row; and of a window of `context` tokens that are all read,
- * head included, the mean of a token. */
+ * the last `read` rows are read; those of one layer's ffn and of the head for one row; and of a window of `context`
+ * tokens that are all read, head included, the mean of a token. */
 double spec_flop(const model_spec_t *spec, int64_t past, int64_t n, int64_t read);
+double spec_flop_ffn(const model_spec_t *spec);
 double spec_flop_head(const model_spec_t *spec);
 double spec_flop_per_token(const model_spec_t *spec, int64_t context);
 
