@@ -99,7 +99,8 @@ int64_t session_length(const session_t *session, int32_t sequence);
  * other (sum of length rows). A ragged batch without padding. The last read[i] rows of piece i, 0 to length[i], can be
  * read: their hidden states (after the last norm), those of one piece after those of another, stay in the session until
  * the next call. Of the other rows the last layer makes keys and values only. attach may be NULL. A NaN in the hidden
- * states is an error. On failure every sequence is as it was before. */
+ * states of rows that can be read is an error; in another row it becomes one when a row is read that sees it. On
+ * failure every sequence is as it was before. */
 int session_feed(session_t *session, int32_t count, const int32_t *sequence, const int64_t *length, const int64_t *read,
                  const int32_t *tokens, const attachment_t *attach);
 /* The same with all rows to be read. */
