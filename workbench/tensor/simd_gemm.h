@@ -25,8 +25,7 @@ typedef struct {
 enum {
     GEMM_TILE_ROWS = 14,             // of the largest tile on any CPU
     GEMM_TILE_WIDTH = 8,             // v16 columns of the widest
-    GEMM_AHEAD = 16,                 // steps of k that B is fetched ahead, of F32; a tile of several panels
-    GEMM_AHEAD_TALL = 64,            // reads as many places, and a tall one is at work for longer on each
+    GEMM_AHEAD = 12 * 1024,          // bytes of B that are on their way; more would crowd the L1 cache
     GEMM_SHARERS = 8,                // groups of rows up to which B may be slower to come than to be used
     GEMM_CHUNK = 256 * 1024 / 4 / 32 // panels x k of B that one pass over more rows uses: stays in the L2 cache
 };
@@ -242,13 +241,15 @@ typedef void gemm_run_t(const gemm_tile_t *t, int rows, int width);
 
 /* How the rows of C are cut: into as few groups as tiles have room for, as equal as can be, unless the smallest would
  * have a tile of so few accumulators that a multiply-add waits for the one before. Then it has fewer rows, and so more
- * columns: 8 rows on AVX2 are 5 + 3, not 4 + 4. */
+ * columns: 8 rows on AVX2 are 5 + 3, not 4 + 4. A group alone may have more rows, which saves a second pass over B; of
+ * several such groups the rows of A would crowd each other out of the L1 cache. */
 typedef struct {
     int64_t m, groups, last; // last: rows of the last group
 } gemm_cut_t;
 
 static gemm_cut_t gemm_cut(int64_t m, int64_t least) {
-    int64_t groups = (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS, last = groups > 0 ? m / groups : 0, fewer = last;
+    int64_t groups = m > 0 && m <= V16_GEMM_ROWS_ALONE ? 1 : (m + V16_GEMM_ROWS - 1) / V16_GEMM_ROWS,
+            last = groups > 0 ? m / groups : 0, fewer = last;
     while (fewer > 1 && fewer * gemm_width((int)fewer) < least) fewer--;
     return (gemm_cut_t){m, groups, m - fewer <= (groups - 1) * V16_GEMM_ROWS ? fewer : last};
 }
@@ -277,8 +278,8 @@ typedef struct {
  * fetched like it: in a model's packed weights that is the next matrix. */
 static void gemm_fetch(const gemm_work_t *w, gemm_tile_t *t, int width, int64_t g) {
     const int64_t groups = w->cut.groups, step = GEMM_PANEL * w->bytes;
-    int64_t near = (width < GEMM_TILE_WIDTH ? GEMM_AHEAD_TALL : GEMM_AHEAD * 4 / w->bytes) * GEMM_PANEL;
-    t->fetch = (const char *)t->b + (w->ahead ? w->ahead : near) * w->bytes;
+    const int64_t near = GEMM_AHEAD / (width > 2 ? width / 2 : 1); // in each panel
+    t->fetch = (const char *)t->b + (w->ahead ? w->ahead * w->bytes : near);
     t->fetch_step = step;
     if (w->ahead || groups == 1 || groups > GEMM_SHARERS || w->n <= w->chunk) return;
     t->fetch = (const char *)t->b + w->chunk / GEMM_PANEL * t->panel * w->bytes + t->k * g / groups * step;

@@ -11,7 +11,7 @@ enum { V16_GEMM_LEAST = 4 };
 #else
 enum { V16_GEMM_LEAST = 5 };
 #endif
-enum { V16_GEMM_ROWS = 6, V16_GEMM_SUMS = 6, V16_GEMM_SUMS_WIDE = 6, V16_REGISTERS = 8 };
+enum { V16_GEMM_ROWS = 6, V16_GEMM_ROWS_ALONE = 6, V16_GEMM_SUMS = 6, V16_GEMM_SUMS_WIDE = 6, V16_REGISTERS = 8 };
 
 typedef struct {
     __m256 lo, hi;

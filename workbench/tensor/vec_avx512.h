@@ -8,9 +8,10 @@
 #include <stdint.h>
 
 #define V16_NAME "avx512"
-/* The GEMM's largest tile: rows, accumulators, accumulators with more than two vectors of columns; and how many of
- * these it takes to keep the multiply-adders busy. */
-enum { V16_GEMM_ROWS = 14, V16_GEMM_SUMS = 28, V16_GEMM_SUMS_WIDE = 24, V16_GEMM_LEAST = 8, V16_REGISTERS = 32 };
+/* The GEMM's largest tile: rows, and those of one that is alone; accumulators, and those of one of more than two
+ * vectors of columns; and how many accumulators it takes to keep the multiply-adders busy. */
+enum { V16_GEMM_ROWS = 12, V16_GEMM_ROWS_ALONE = 14, V16_GEMM_SUMS = 28, V16_GEMM_SUMS_WIDE = 24 };
+enum { V16_GEMM_LEAST = 8, V16_REGISTERS = 32 };
 
 typedef __m512 v16;     // 16 floats
 typedef __m512i v16i;   // 16 int32

@@ -16,7 +16,14 @@
 #define V16_NAME "neon"
 /* Accumulators in 24 of the 32 registers; 4 for a column, 1 for a row. With so many in use GCC does better when it is
  * not told to keep the columns: one register of four less is said to be there. */
-enum { V16_GEMM_ROWS = 6, V16_GEMM_SUMS = 6, V16_GEMM_SUMS_WIDE = 6, V16_GEMM_LEAST = 4, V16_REGISTERS = 7 };
+enum {
+    V16_GEMM_ROWS = 6,
+    V16_GEMM_ROWS_ALONE = 6,
+    V16_GEMM_SUMS = 6,
+    V16_GEMM_SUMS_WIDE = 6,
+    V16_GEMM_LEAST = 4,
+    V16_REGISTERS = 7
+};
 
 typedef struct {
     float32x4_t q[4]; // lanes 0-3, 4-7, 8-11, 12-15
