@@ -71,7 +71,8 @@ void log_debug(const char *format, ...) {
     va_end(args);
 }
 
-/* --- progress: "[   12.3s] train large: 41%, 1.07M of 2.6M tokens, 34.5k tokens/s, 44.3s left" ------------------- */
+/* --- progress: "[   12.3s] train large: 41%, 1.07M of 2.6M tokens, 34.5k tokens/s, 44.3s left" -------------------
+ * or "[   12.3s] ingest: 41%, 107M of 260M bytes, 31.4k documents read, 34.5M bytes/s, 4.43s left" */
 
 /* Three significant digits with a suffix: the width a reader takes in at a glance. */
 static char *print_amount(char text[NUM_TEXT], double amount) {
@@ -93,11 +94,15 @@ static double rate_of(const progress_t *p, double now) {
 
 static void show(progress_t *p, double now) {
     char line[LINE_BYTES], done[NUM_TEXT], total[NUM_TEXT], per_second[NUM_TEXT], left[NUM_TEXT] = "?";
+    char items[2 * NUM_TEXT] = "", number[NUM_TEXT];
     double rate = rate_of(p, now);
     if (rate > 0) num_print_seconds(left, (double)(p->total - p->done) / rate);
     double share = p->total > 0 ? (double)p->done / (double)p->total : 1;
-    snprintf(line, sizeof line, "[%7.1fs] %s: %.0f%%, %s of %s %s, %s %s/s, %s left", now - state.start, p->stage,
-             100 * share, print_amount(done, (double)p->done), print_amount(total, (double)p->total), p->unit,
+    if (p->item != NULL) {
+        snprintf(items, sizeof items, ", %s %s", print_amount(number, (double)p->items), p->item);
+    }
+    snprintf(line, sizeof line, "[%7.1fs] %s: %.0f%%, %s of %s %s%s, %s %s/s, %s left", now - state.start, p->stage,
+             100 * share, print_amount(done, (double)p->done), print_amount(total, (double)p->total), p->unit, items,
              print_amount(per_second, rate), p->unit, left);
     put_line(line, !state.terminal);
     p->shown = now;
@@ -112,6 +117,11 @@ void progress_start(progress_t *p, const char *stage, int64_t total, const char 
 void progress_skip(progress_t *p, int64_t done) {
     p->done += done;
     p->skipped += done;
+}
+
+void progress_items(progress_t *p, int64_t items, const char *item) {
+    p->items = items;
+    p->item = item;
 }
 
 void progress_update(progress_t *p, int64_t done) {

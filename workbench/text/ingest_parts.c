@@ -216,7 +216,7 @@ enum { TALLY_BYTES = 1 << 18 }; // a document of a few bytes is not worth a look
 
 int ingest_progress_create(const char *stage, int64_t total, int64_t done, ingest_progress_t *progress) {
     *progress = (ingest_progress_t){0};
-    TRY(par_tally_create(1, &progress->tally));
+    TRY(par_tally_create(2, &progress->tally));
     progress_start(&progress->line, stage, total, "bytes");
     progress_skip(&progress->line, done);
     return 0;
@@ -233,13 +233,15 @@ void ingest_progress_free(ingest_progress_t *progress, int rc) {
 
 static void show_pending(ingest_progress_t *p) {
     par_tally_add(p->tally, 0, p->pending);
-    p->pending = 0;
+    par_tally_add(p->tally, 1, p->documents);
+    p->pending = p->documents = 0;
+    progress_items(&p->line, par_tally_read(p->tally, 1), "documents read");
     progress_update(&p->line, p->line.skipped + par_tally_read(p->tally, 0));
 }
 
 static void progress_begin_part(ingest_progress_t *p, int64_t bytes) {
     p->part_bytes = bytes;
-    p->pending = 0;
+    p->pending = p->documents = 0;
 }
 
 /* What the document holds, but never more than is left of the part. */
@@ -248,6 +250,7 @@ static void progress_document(ingest_progress_t *p, const document_t *document) 
     if (bytes > p->part_bytes) bytes = p->part_bytes;
     p->part_bytes -= bytes;
     p->pending += bytes;
+    p->documents++;
     if (p->pending >= TALLY_BYTES) show_pending(p);
 }
 

@@ -29,11 +29,12 @@ int64_t ingest_part_bytes(const ingest_parts_t *parts, int64_t part);
 void ingest_row_end(csv_out_t *out, const int64_t *numbers, int n);                   // writes the hash, ends the row
 int ingest_row_holds(const csv_t *table, int64_t row, const int64_t *numbers, int n); // 1 when its hash fits
 
-/* Progress in bytes over all ranks; shown by rank 0. Create and free are collective, the others local. */
+/* Progress in bytes and documents over all ranks; shown by rank 0. Create and free are collective, the others local. */
 typedef struct {
-    par_tally_t *tally;
+    par_tally_t *tally; // bytes, documents
     progress_t line;
     int64_t pending;    // bytes of the part at hand that are not in the tally yet
+    int64_t documents;  // and documents
     int64_t part_bytes; // what is left of its share: text is less than the lines that it stands in
 } ingest_progress_t;
 int ingest_progress_create(const char *stage, int64_t total, int64_t done, ingest_progress_t *progress);
