@@ -164,7 +164,7 @@ static void test_log(void **state) {
     assert_file(path, "");
     capture(path, speak_progress);
     assert_file(path, "[    0.0s] train: 56%, 1.12M of 2.00M tokens, 20.0k tokens/s, 44.0s left\n"
-                      "[    0.0s] train: 100%, 2.00M of 2.00M tokens, 31.4k documents read, 48.4k tokens/s, 0s left\n"
+                      "[    0.0s] train: 100%, 2.00M of 2.00M tokens, 31.4k documents read, 48.4k tokens/s, 0.0s left\n"
                       "[    0.0s] train: 1.50M tokens in 31.0s, 48.4k tokens/s (500k were done before)\n");
     log_init(LOG_WARN, 1, 0);
 }

@@ -93,9 +93,13 @@ static void test_samples(void **state) {
 
 /* --- a vocabulary by hand ---------------------------------------------------------------------------------------- */
 
-#define LLAMA                                                                                                          \
+#define LLAMA_NORMALIZER                                                                                               \
     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"_\"},"                 \
-    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"_\"}]},\"pre_tokenizer\":null"
+    "{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"_\"}]}"
+#define LLAMA LLAMA_NORMALIZER ",\"pre_tokenizer\":null"
+#define SPLIT(invert)                                                                                                  \
+    "\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Removed\",\"invert\":" invert \
+    "}"
 #define METASPACE(scheme)                                                                                              \
     "\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"" scheme "\",\"split\":false"
 #define FIRST           "\"pre_tokenizer\":{" METASPACE("first") "}"
@@ -129,6 +133,18 @@ static void test_by_hand(void **state) {
     check_ids(t, " ab", (int32_t[]){8}, 1);
     check_ids(t, "ab</s>ab", (int32_t[]){8, 12, 7}, 3);
     check_ids(t, "</s>ab", (int32_t[]){12, 7}, 2);
+    tokenizer_free(t);
+}
+
+/* Gemma's Split at the space finds none; a vocabulary without bytes need not have the character of the space. */
+static void test_idle_split(void **state) {
+    (void)state;
+    tokenizer_t *t = parse("{" LLAMA_NORMALIZER "," SPLIT("false") "," READ "," MODEL(FALLBACK) "}");
+    check_ids(t, "ab a", (int32_t[]){8, 6}, 2);
+    tokenizer_free(t);
+    t = parse("{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"=\"}," READ
+              "," MODEL(",\"unk_token\":\"?\"") "}");
+    check_ids(t, "a b", (int32_t[]){0, 2, 0, 3}, 4);
     tokenizer_free(t);
 }
 
@@ -383,6 +399,10 @@ static const struct {
      "together with the pre_tokenizer Metaspace"},
     {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" \"}}," READ "," MODEL(FALLBACK) "}",
      "a Split that is not"},
+    {"{" LLAMA_NORMALIZER "," SPLIT("true") "," READ "," MODEL(FALLBACK) "}", "a Split with invert"},
+    {"{" LLAMA_NORMALIZER "," SPLIT("false,\"odd\":1") "," READ "," MODEL(FALLBACK) "}", "\"odd\""},
+    {"{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"=\"}," READ "," MODEL(FALLBACK) "}",
+     "has no token for the character U+003D that stands for a space"},
     {"{" FIRST "," MODEL(FALLBACK) "}", "decoder type null"},
     {"{" FIRST "," DECODERS("{\"type\":\"WordPiece\"}") "," MODEL(FALLBACK) "}", "decoder type WordPiece"},
     {"{" FIRST "," DECODERS("{\"type\":\"Fuse\"}," REPLACE) "," MODEL(FALLBACK) "}", "Replace out of the order"},
@@ -413,6 +433,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_idle_split),
         cmocka_unit_test(test_normalized_added_tokens),
         cmocka_unit_test(test_fallback),
         cmocka_unit_test(test_decoding),

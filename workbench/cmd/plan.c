@@ -14,7 +14,7 @@
 /* Raised when a stage writes other bytes than before for the same settings: old artifacts then no longer count. */
 enum {
     FORMAT_TOKENIZER = 2,
-    FORMAT_INGEST = 6,
+    FORMAT_INGEST = 7,
     FORMAT_CENSUS = 5,
     FORMAT_DUPLICATES = 2,
     FORMAT_NEAR = 2,

@@ -174,14 +174,17 @@ static size_t white_after(const uint8_t *text, size_t at, size_t bytes) {
 
 int added_next(const added_t *added, const uint8_t *text, size_t bytes, added_walk_t *walk, size_t *before,
                int32_t *id) {
+    const added_token_t *token;
     size_t start;
-    if (added->n == 0) return 0;
-    const added_token_t *token = find(added, text, walk->search, bytes, &start);
-    if (!token) return 0;
-    *id = token->id;
-    walk->search = start + token->bytes;
-    if (start < walk->taken) start = walk->taken;
-    *before = token->lstrip ? white_before(text, walk->taken, start) : start;
-    walk->taken = token->rstrip ? white_after(text, walk->search, bytes) : walk->search;
-    return 1;
+    while (added->n > 0 && (token = find(added, text, walk->search, bytes, &start))) {
+        size_t taken = walk->taken, end = walk->search = start + token->bytes;
+        if (token->rstrip) end = end < taken ? taken : white_after(text, end, bytes); // taken: where white space ends
+        if (token->lstrip && end <= taken) continue;
+        if (start < taken) start = taken;
+        *id = token->id;
+        *before = token->lstrip ? white_before(text, taken, start) : start;
+        walk->taken = end;
+        return 1;
+    }
+    return 0;
 }

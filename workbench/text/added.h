@@ -43,7 +43,8 @@ typedef struct {
 
 /* The next token: returns 1 with its id and, from walk->taken as it was to *before, the text in front of it; else 0,
  * and what is left from walk->taken on is text. As in the library, a token that begins in white space which the last
- * one took is found too, and white space behind it is then text (or another token's) a second time. */
+ * one took is found too, and white space behind it is then text (or another token's) a second time; but one with lstrip
+ * that ends there as well is nothing. */
 int added_next(const added_t *added, const uint8_t *text, size_t bytes, added_walk_t *walk, size_t *before,
                int32_t *id);
 

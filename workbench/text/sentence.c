@@ -97,8 +97,12 @@ int sentence_put(sentence_t *s, const char *token, int32_t id) {
     return 0;
 }
 
-void sentence_use_bytes(sentence_t *s) {
+int sentence_use_bytes(sentence_t *s) {
     s->uses_bytes = 1;
+    if (s->rules.space == ' ' || char_id(s, ' ') >= 0) return 0;
+    return err_set("model: the vocabulary has no token for the character U+%04X that stands for a space; with "
+                   "byte_fallback this is not supported",
+                   (unsigned)s->rules.space);
 }
 
 void sentence_set_unknown(sentence_t *s, int32_t id, int is_fused) {

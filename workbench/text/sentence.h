@@ -38,9 +38,11 @@ typedef struct sentence sentence_t;
 
 /* Each function that fills it is called while the vocabulary is read; merges come last. */
 int sentence_create(const sentence_rules_t *rules, sentence_t **sentence);
-void sentence_free(sentence_t *s);                                  // accepts NULL
-int sentence_put(sentence_t *s, const char *token, int32_t id);     // every entry of the vocabulary
-void sentence_use_bytes(sentence_t *s);                             // byte_fallback
+void sentence_free(sentence_t *s);                              // accepts NULL
+int sentence_put(sentence_t *s, const char *token, int32_t id); // every entry of the vocabulary
+/* byte_fallback, after the last entry. An error when the character that stands for a space has no token: it would have
+ * to become its bytes, and the text has a space there. */
+int sentence_use_bytes(sentence_t *s);
 void sentence_set_unknown(sentence_t *s, int32_t id, int is_fused); // unk_token, fuse_unk
 int sentence_add_merge(sentence_t *s, const char *left, int32_t left_id, const char *right, int32_t right_id);
 void sentence_finish(sentence_t *s); // after the last merge

@@ -92,6 +92,9 @@ static int read_metaspace(const json_t *part, const char *where, int32_t *code, 
 static int check_idle_split(const json_t *part, const sentence_rules_t *rules) {
     int32_t code = -1;
     const json_t *pattern = json_object_get(part, "pattern");
+    TRY(json_check_keys(part, "pre_tokenizer", (const char *const[]){"type", "pattern", "behavior", "invert", NULL}));
+    if (!json_is_unset(json_object_get(part, "invert")) && !json_is_false(json_object_get(part, "invert")))
+        return err_set("pre_tokenizer: a Split with invert is not supported here");
     if (json_object_get(pattern, "String") && one_char(pattern, "pre_tokenizer", "String", &code) != 0) code = -1;
     if (code == ' ' && rules->space != ' ') return 0;
     return err_set("pre_tokenizer: a Split that is not at spaces which the normalizer has replaced is not supported");

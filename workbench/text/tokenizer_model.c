@@ -113,7 +113,7 @@ static int read_characters(loader_t *l, const json_t *model) {
     for (int32_t id = 0; id < l->limit; id++) {
         if (l->text[id]) TRY(sentence_put(*s, l->text[id], id));
     }
-    if (json_is_true(json_object_get(model, "byte_fallback"))) sentence_use_bytes(*s);
+    if (json_is_true(json_object_get(model, "byte_fallback"))) TRY(sentence_use_bytes(*s));
     const json_t *unknown = json_object_get(model, "unk_token");
     if (json_is_unset(unknown)) return 0;
     int32_t id = json_is_string(unknown) ? id_of(l, json_string_value(unknown)) : -1;
