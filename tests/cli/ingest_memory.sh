@@ -54,6 +54,11 @@ most=$(peak)
 echo "peak memory: $least KB for next to nothing, $most KB for 60 MB"
 [ $((most - least)) -lt 16000 ] || die "more memory than the setting allows: $least KB, then $most KB"
 [ "$(ls "$DIR"/study/cache/ingest-*/members/*.json | wc -l)" -gt 10 ] || die "the corpus is not cut into parts"
+# A terminal is told how many bytes and documents there are so far.
+rm -rf "$DIR/study/cache"
+script -qec "$MEMPROBE ingest $DIR/study/config.ini" /dev/null >"$OUT" </dev/null
+grep -qE 'ingest: [0-9]+%, [0-9.]+[kM]? of [0-9.]+M bytes, [0-9.]+k? documents read, [0-9.]+[kM]? bytes/s' "$OUT" ||
+    die "progress does not count bytes and documents"
 # One document of 5 MB: a quarter of 16 MB is 4 MB.
 awk 'BEGIN { printf "{\"id\": \"long\", \"text\": \""; for (i = 0; i < 1000000; i++) printf "word "; print "\"}" }' </dev/null >"$DIR/study/part0.jsonl"
 ranks 1 ingest --no-progress "$DIR/study/config.ini"
