@@ -51,21 +51,16 @@ def may_change(code):
     return "x" if moves or n != 1 or parts[0] != code else None
 
 
-def ranges(value):
-    found, start, now = [], 0, None
-    for code in range(0x80, 0x110001):
-        new = value(code) if code < 0x110000 and not 0xD800 <= code <= 0xDFFF else None
-        if new != now:
-            if now:
-                found.append((start, code - 1, now))
-            start, now = code, new
-    return found
+BLOCK = 256  # characters
 
 
-def starts(found):
-    """For each block of 256 characters of the basic plane, and for what comes after it, the last range that starts at or
-    before it: a search needs to look no further than to that of the next block."""
-    return [str(max([i for i, (first, _, _) in enumerate(found) if first <= block << 8], default=0)) for block in range(257)]
+def blocks(value, names):
+    """Each block of Unicode as one number, with as many bits a character as tell the names apart, lowest first."""
+    bits, found = (len(names) - 1).bit_length(), []
+    for first in range(0, 0x110000, BLOCK):
+        valid = [c for c in range(first, first + BLOCK) if c >= 0x80 and not 0xD800 <= c <= 0xDFFF]
+        found.append(sum(names.index(value(c) or ".") << c % BLOCK * bits for c in valid))
+    return found, BLOCK * bits // 64
 
 
 def rows(items, per_line):
@@ -73,19 +68,25 @@ def rows(items, per_line):
     return ",\n    ".join(lines)
 
 
+def table(name, found, words, used):
+    kinds = sorted(set(found))
+    assert len(kinds) <= 256
+    number = [str(kinds.index(block)) for block in found[:used]]
+    bits = [f"0x{kind >> 64 * i & (1 << 64) - 1:X}" for kind in kinds for i in range(words)]
+    return (f"const uint8_t unicode_{name}_block[UNICODE_BLOCKS] = {{\n    {rows(number, 22)}}};\n\n"
+            f"const uint64_t unicode_{name}_bits[] = {{ // {words} a row\n    {rows(bits, 5)}}};\n")
+
+
 path = os.path.join(os.path.dirname(__file__), "../workbench/text/unicode_table.h")
 with open(path, "w") as out:
-    found, changing = ranges(letter_number_space), ranges(may_change)
-    classes = [f"{{0x{a:X}, 0x{b:X}, '{v}'}}" for a, b, v in found]
-    change = [f"{{0x{a:X}, 0x{b:X}, 'x'}}" for a, b, v in changing]
-    out.write("/* Made by scripts/unicode_table.py; not to be edited. Ranges of characters above ASCII, in order. */\n"
-              "#ifndef MEMPROBE_UNICODE_TABLE_H\n#define MEMPROBE_UNICODE_TABLE_H\n#include <stdint.h>\n\n"
-              "typedef struct {\n    int32_t first, last;\n    char value;\n} unicode_range_t;\n\n"
-              "/* Unicode 16.0: L letters, N numbers, s white space. */\n// clang-format off\n"
-              f"static const unicode_range_t class_range[] = {{\n    {rows(classes, 4)}}};\n\n"
+    classes, changes = blocks(letter_number_space, ".LNs"), blocks(may_change, ".x")
+    used = max(i + 1 for i in range(0x110000 // BLOCK) if classes[0][i] or changes[0][i])
+    print(f"UNICODE_BLOCKS of workbench/text/unicode.h is {used}")
+    out.write("/* Made by scripts/unicode_table.py; not to be edited. For each block of 256 characters which of the rows of bits\n"
+              " * below is its own; what is behind the last block is of no class and does not change. */\n"
+              "#ifndef MEMPROBE_UNICODE_TABLE_H\n#define MEMPROBE_UNICODE_TABLE_H\n#include \"text/unicode.h\"\n\n"
+              "// clang-format off\n"
+              "/* Unicode 16.0: 1 letters, 2 numbers, 3 white space. */\n"
+              f"{table('class', *classes, used)}\n"
               "/* Characters that NFC of Unicode 9.0 may change, move or join to others. */\n"
-              f"static const unicode_range_t change_range[] = {{\n    {rows(change, 4)}}};\n\n"
-              "/* By block of 256 characters of the basic plane, and for the first behind it: the last range that starts at or\n"
-              " * before the block. */\n"
-              f"static const int16_t class_start[257] = {{\n    {rows(starts(found), 24)}}};\n\n"
-              f"static const int16_t change_start[257] = {{\n    {rows(starts(changing), 24)}}};\n// clang-format on\n\n#endif\n")
+              f"{table('change', *changes, used)}// clang-format on\n\n#endif\n")

@@ -275,7 +275,7 @@ static inline uint64_t common_place(const uint64_t key[2]) {
 /* A part of a word stands apart from a word of the same bytes where that might be taken whole. */
 static inline bpe_word_t expect(const bpe_t *bpe, const uint8_t *text, size_t bytes, size_t readable, int is_part) {
     assert(bytes > 0 && readable >= bytes);
-    bpe_word_t word = {.text = text, .bytes = bytes, .readable = readable, .is_part = is_part};
+    bpe_word_t word = {.text = text, .bytes = bytes, .place = readable};
     if (bytes > COMMON_WORD) return word;
     common_key(text, bytes, readable, word.key);
     if (is_part && bpe->wholes.n > 0) word.key[1] |= (uint64_t)PART << 56;
@@ -339,7 +339,7 @@ static int merge_word(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *id
     return 0;
 }
 
-static int encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n);
+static int encode_expected(bpe_t *bpe, const bpe_word_t *word, int is_part, int32_t *ids, int64_t *n);
 
 /* A short word of ASCII: merged in less time than its seams take to be looked for, and it has few. */
 static inline int is_plain(const bpe_word_t *word) {
@@ -351,20 +351,21 @@ static int encode_parts(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_
     size_t end = word->bytes;
     if (!bpe->spell && !is_plain(word)) end = seams_next(&bpe->seams, word->text, 0, word->bytes);
     if (end == word->bytes) return merge_word(bpe, word->text, word->bytes, ids, n);
+    size_t readable = word->bytes > COMMON_WORD ? word->place : word->bytes;
     *n = 0;
     for (size_t at = 0; at < word->bytes; at = end) {
         int64_t part_n;
         if (at > 0) end = seams_next(&bpe->seams, word->text, at, word->bytes);
-        bpe_word_t part = expect(bpe, word->text + at, end - at, word->readable - at, 1);
-        TRY(encode_expected(bpe, &part, ids + *n, &part_n));
+        bpe_word_t part = expect(bpe, word->text + at, end - at, readable - at, 1);
+        TRY(encode_expected(bpe, &part, 1, ids + *n, &part_n));
         *n += part_n;
     }
     return 0;
 }
 
-static int encode_uncached(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
+static int encode_uncached(bpe_t *bpe, const bpe_word_t *word, int is_part, int32_t *ids, int64_t *n) {
     TRY(bpe_get_ready(bpe));
-    if (word->is_part) return merge_word(bpe, word->text, word->bytes, ids, n);
+    if (is_part) return merge_word(bpe, word->text, word->bytes, ids, n);
     if (word->bytes > bpe->longest) return too_long(bpe, word->bytes);
     int32_t whole = wholes_get(&bpe->wholes, word->text, word->bytes);
     if (whole < 0) return encode_parts(bpe, word, ids, n);
@@ -373,10 +374,10 @@ static int encode_uncached(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int
     return 0;
 }
 
-static int encode_cached(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
-    if (word->bytes > CACHED_WORD) return encode_uncached(bpe, word, ids, n);
+static int encode_cached(bpe_t *bpe, const bpe_word_t *word, int is_part, int32_t *ids, int64_t *n) {
+    if (word->bytes > CACHED_WORD) return encode_uncached(bpe, word, is_part, ids, n);
     uint64_t key[4];
-    uint8_t kind = (uint8_t)(word->bytes | (word->is_part && bpe->wholes.n > 0 ? PART : 0));
+    uint8_t kind = (uint8_t)(word->bytes | (is_part && bpe->wholes.n > 0 ? PART : 0));
     word_key(word->text, word->bytes, key);
     cached_t *way = &bpe->cache[cache_home(key, kind)], *free_way = NULL;
     for (int32_t i = 0; i < CACHE_WAYS; i++) {
@@ -389,7 +390,7 @@ static int encode_cached(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64
         }
         if (way[i].kind == 0 && !free_way) free_way = &way[i];
     }
-    TRY(encode_uncached(bpe, word, ids, n));
+    TRY(encode_uncached(bpe, word, is_part, ids, n));
     if (*n <= CACHED_IDS && !(*n <= COMMON_IDS && word->bytes <= COMMON_WORD)) {
         // In a full set the word with the most tokens to recompute is not known to be the most wanted; any may go.
         cached_t *entry = free_way ? free_way : &way[(key[0] ^ key[1]) >> 3 & (CACHE_WAYS - 1)];
@@ -405,8 +406,8 @@ static inline int is_common(const common_t *entry, const bpe_word_t *word) {
     return ((entry->key[0] ^ word->key[0]) | (entry->key[1] ^ word->key[1])) == 0;
 }
 
-static inline int encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
-    if (word->bytes > COMMON_WORD) return encode_cached(bpe, word, ids, n);
+static inline int encode_expected(bpe_t *bpe, const bpe_word_t *word, int is_part, int32_t *ids, int64_t *n) {
+    if (word->bytes > COMMON_WORD) return encode_cached(bpe, word, is_part, ids, n);
     common_t *entry = &bpe->common[word->place];
     if (!is_common(&entry[0], word)) {
         common_t first = entry[0];
@@ -414,7 +415,7 @@ static inline int encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *i
             entry[0] = entry[1];
             entry[1] = first;
         } else {
-            TRY(encode_cached(bpe, word, ids, n));
+            TRY(encode_cached(bpe, word, is_part, ids, n));
             if (*n > COMMON_IDS) return 0;
             // What is asked for again moves to the front: words that come once drive out one another only.
             common_t *last = first.n == 0 ? &entry[0] : &entry[1];
@@ -433,10 +434,10 @@ bpe_word_t bpe_expect(const bpe_t *bpe, const uint8_t *text, size_t bytes, size_
 }
 
 int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
-    return encode_expected(bpe, word, ids, n);
+    return encode_expected(bpe, word, 0, ids, n);
 }
 
 int bpe_encode(bpe_t *bpe, const uint8_t *text, size_t bytes, int32_t *ids, int64_t *n) {
     bpe_word_t word = expect(bpe, text, bytes, bytes, 0);
-    return encode_expected(bpe, &word, ids, n);
+    return encode_expected(bpe, &word, 0, ids, n);
 }

@@ -41,9 +41,8 @@ int bpe_encode(bpe_t *bpe, const uint8_t *word, size_t bytes, int32_t *ids, int6
  * waiting for memory. readable: how many bytes from the word's first on may be read, at least its own. */
 typedef struct {
     const uint8_t *text;
-    size_t bytes, readable;
-    int is_part;            // of a longer word
-    uint64_t key[2], place; // meaningful for short words only
+    size_t bytes;
+    uint64_t key[2], place; // of a short word; else place is how many bytes may be read
 } bpe_word_t;
 bpe_word_t bpe_expect(const bpe_t *bpe, const uint8_t *word, size_t bytes, size_t readable);
 int bpe_encode_expected(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n);
