@@ -123,6 +123,17 @@ for verb in "complete --model $model x" "inspect $model" version; do
 done
 (trap '' PIPE; timeout 60 "$MEMPROBE" complete --model "$model" --samples 10000 --temperature 1 x 2>"$ERR"; echo $? >"$DIR/status") | head -n 1 >"$OUT"
 STATUS=$(cat "$DIR/status"); expect 1 "standard output cannot be written: Broken pipe"; one_error
+# A token is shown when it is there: each is a write of its own.
+python3 - "$MEMPROBE" "$model" <<'EOF' || die "the tokens do not come one by one"
+import os, subprocess, sys
+out, into = os.pipe2(os.O_DIRECT) # where each write is read alone
+program = subprocess.Popen([sys.argv[1], 'complete', '--model', sys.argv[2], '--tokens', '12', 'bago di'], stdout=into)
+os.close(into)
+writes = 0
+while os.read(out, 65536):
+    writes += 1
+sys.exit(program.wait() != 0 or not 12 <= writes <= 14)
+EOF
 ranks 1 complete --model "$model" --top 21 x; expect 2 "--top is 21"
 ranks 1 complete --model "$model"; expect 2 "one text"
 
@@ -142,10 +153,15 @@ for greedy in "--top-k 1" "--temperature 0" "--beam 1" "--top-p 1e-9"; do
 done
 drawn --seed 8; expect 0
 cp "$OUT" "$DIR/all"
+cmp -s "$OUT" "$DIR/first" && die "drawn from all tokens, the likeliest each time"
 drawn --seed 8 --top-k 0 --top-p 1 --temperature 1; expect 0
 cmp -s "$OUT" "$DIR/all" || die "top-k 0 and top-p 1 leave something out"
 drawn --samples 3 --seed 1; expect 0
 [ "$(grep -c '^--- [123]$' "$OUT")" = 3 ] || die "not three samples"
+for i in 1 2 3; do sed -n "/^--- $i\$/,/^--- $((i + 1))\$/p" "$OUT" | grep -av '^---' | cksum; done >"$DIR/texts"
+[ "$(sort -u "$DIR/texts" | wc -l)" = 3 ] || die "samples that are the same"
+drawn --seed 1; expect 0
+[ "$(cksum <"$OUT")" = "$(head -n 1 "$DIR/texts")" ] || die "the first sample is another text when more follow"
 drawn --beam 4 --samples 4; expect 0
 [ "$(grep -c '^--- [1234]  log p -' "$OUT")" = 4 ] || die "not four texts of the search"
 printf 'bago di' >"$DIR/prompt"
@@ -153,6 +169,10 @@ ranks 1 complete --model "$model" -; expect 1 "standard input holds no text"; on
 "$MEMPROBE" complete --model "$model" --tokens 12 - <"$DIR/prompt" >"$OUT" || die "standard input is refused"
 cmp -s "$OUT" "$DIR/first" || die "standard input is continued otherwise"
 drawn --top 3; expect 0; grep -qE '^   1  "[^%]*" [0-9.e-]+%  \|  ' "$OUT" || die "no probabilities"
+# Each step draws for itself: of two tokens of nearly one probability now the first, now the second.
+drawn --top 2 --top-k 2 --temperature 1e6 --seed 3; expect 0
+grep -aq '^ *[0-9]*  \*' "$OUT" && grep -aq '|  \*' "$OUT" || die "all steps draw the same"
+drawn --top 2 --beam 1; expect 0; grep -q ' | ' "$OUT" || die "no table of tokens with --beam 1"
 drawn --top 1 --temperature 50; expect 0; grep -qE '\*".*" [0-9.e-]+%' "$OUT" || die "the token drawn is not marked"
 drawn --temperature -1; expect 2 "--temperature is -1, must be 0 to 1e6"
 drawn --temperature 0 --top-k 3; expect 2 "--temperature 0 takes the likeliest token"
