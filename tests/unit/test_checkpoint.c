@@ -346,6 +346,18 @@ static void test_refused_families(void **state) {
                      "only rotary embeddings of whole heads");
     refuse_config_of(LLAMA, "\"rms_norm_eps\"", "\"rope_parameters\": {\"rope_type\": \"default\"}, \"rms_norm_eps\"",
                      "rope_scaling.rope_type and rope_parameters.rope_type disagree");
+    refuse_config_of(LLAMA_BIASED, "\"rms_norm_eps\"", "\"rope_scaling\": 2.0, \"rms_norm_eps\"",
+                     "rope_scaling is not an object, or null");
+    refuse_config_of(LLAMA_BIASED, "\"rms_norm_eps\"", "\"rope_parameters\": [1], \"rms_norm_eps\"",
+                     "rope_parameters is not an object, or null");
+    refuse_config_of(LLAMA_BIASED, "\"rms_norm_eps\"",
+                     "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 5}}, \"rms_norm_eps\"",
+                     "rope_parameters.full_attention is an object");
+    refuse_config_of(LLAMA_BIASED, "\"rms_norm_eps\"", "\"rope_scaling\": {\"factor\": 2}, \"rms_norm_eps\"",
+                     "a factor of 2, but its type is default or missing");
+    refuse_config_of(LLAMA_BIASED, "\"rms_norm_eps\"",
+                     "\"rope_scaling\": {\"type\": \"default\"}, \"rope_parameters\": {}, \"rms_norm_eps\"",
+                     "rope_scaling and rope_parameters are both there; keep one");
     refuse_config_of(LLAMA, "\"rms_norm_eps\"", "\"quantization_config\": {\"bits\": 4}, \"rms_norm_eps\"",
                      "quantised");
     refuse_config_of(LLAMA, "\"num_key_value_heads\": 2", "\"num_key_value_heads\": 4",

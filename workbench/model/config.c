@@ -207,6 +207,26 @@ static int check_constant(const char *path, const json_t *config, const family_c
     return 0;
 }
 
+/* The rotary embedding's object is read by its fields; so what is none would be passed over, and one for some of the
+ * layers too. Of two objects transformers takes the older whole, with defaults for what it lacks. */
+static int check_rotary(const char *path, const json_t *config) {
+    static const char *const names[] = {"rope_scaling", "rope_parameters"};
+    int found = 0;
+    for (int i = 0; i < 2; i++) {
+        json_t *object = json_object_get(config, names[i]), *value;
+        const char *key;
+        if (object == NULL || json_is_null(object)) continue;
+        if (!json_is_object(object)) return wrong_kind(path, names[i], "an object, or null");
+        json_object_foreach(object, key, value) {
+            if (!json_is_object(value)) continue;
+            return err_set("%s: %s.%.60s is an object; one rotary embedding for all layers is implemented", path,
+                           names[i], key);
+        }
+        found++;
+    }
+    return found < 2 ? 0 : err_set("%s: %s and %s are both there; keep one", path, names[0], names[1]);
+}
+
 /* The rotary part: transformers computes int(head_size * share). */
 static int64_t rotary_dims(int64_t head_size, double share) {
     return share >= 0 && share <= 1 ? (int64_t)((double)head_size * share) : -1;
@@ -224,6 +244,9 @@ static int derive(const char *path, family_config_t *out) {
     if (spec->kv_heads == 0) spec->kv_heads = spec->heads;
     if (spec->ffn == 0 && spec->width > 0 && spec->width <= INT64_MAX / 4) spec->ffn = 4 * spec->width;
     spec->rotary_dims = spec->learned_positions ? 0 : rotary_dims(spec->head_size, out->rotary_share);
+    double factor = spec->rotary_scaling.factor;
+    if (!out->scaling && factor != 0 && factor != 1)
+        return err_set("%s: the rotary embedding has a factor of %g, but its type is default or missing", path, factor);
     if (!out->scaling)
         spec->rotary_scaling = (rotary_scaling_t){0};
     else if (spec->rotary_scaling.factor == 0)
@@ -243,6 +266,7 @@ static int read_config(const char *path, const json_t *config, model_spec_t *spe
     for (int32_t i = 0; i < family->constants; i++) TRY(check_constant(path, config, &family->constant[i]));
     for (int32_t i = 0; i < family->fields; i++) TRY(read_field(path, config, &family->field[i], &out));
     out.spec.family = family->name;
+    if (!out.spec.learned_positions) TRY(check_rotary(path, config));
     TRY(derive(path, &out));
     if (spec_check(&out.spec) != 0) return err_context("%s", path);
     *spec = out.spec;
