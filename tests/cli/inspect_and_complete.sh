@@ -173,6 +173,17 @@ drawn --top 3; expect 0; grep -qE '^   1  "[^%]*" [0-9.e-]+%  \|  ' "$OUT" || di
 drawn --top 2 --top-k 2 --temperature 1e6 --seed 3; expect 0
 grep -aq '^ *[0-9]*  \*' "$OUT" && grep -aq '|  \*' "$OUT" || die "all steps draw the same"
 drawn --top 2 --beam 1; expect 0; grep -q ' | ' "$OUT" || die "no table of tokens with --beam 1"
+# The probabilities are the model's: those that the search says of the same two tokens.
+ranks 1 complete --model "$model" --tokens 1 --top 2 "bago di"; expect 0
+cp "$OUT" "$DIR/top"
+ranks 1 complete --model "$model" --tokens 1 --beam 2 --samples 2 "bago di"; expect 0
+python3 - "$DIR/top" "$OUT" <<'EOF' || die "other probabilities than those of the search"
+import math, re, sys
+top, found = (open(path, errors='replace').read() for path in sys.argv[1:])
+shown = [math.log(float(p) / 100) for p in re.findall(r'" ([0-9.e-]+)%', top)]
+log_p = [float(p) for p in re.findall(r'log p (-[0-9.]+)', found)]
+sys.exit(not (len(shown) == len(log_p) == 2 and all(abs(a - b) < 0.01 for a, b in zip(shown, log_p))))
+EOF
 drawn --top 1 --temperature 50; expect 0; grep -qE '\*".*" [0-9.e-]+%' "$OUT" || die "the token drawn is not marked"
 drawn --temperature -1; expect 2 "--temperature is -1, must be 0 to 1e6"
 drawn --temperature 0 --top-k 3; expect 2 "--temperature 0 takes the likeliest token"

@@ -19,6 +19,7 @@ for n in $(has_mpi && echo 1 3 || echo 1); do
     rm -r "$results"
     ranks "$n" --no-progress --set probe.measure=verdict "$ini"
     expect 0 "generation gives the same verdicts" "probe small: 144 windows in " # not the tokens of measure = all
+    [ "$(grep -c "generation gives the same verdicts" "$ERR")" = 3 ] || die "not all arms were generated as well"
     [ "$(whole)" = "$all" ] || die "on $n ranks verdicts alone make other tables, figures or pages"
     columns 1-6 | cmp - "$DIR/verdicts" || die "other verdicts on $n ranks"
     [ "$(columns 7- | tail -n +2 | sort -u)" = ',,,,,' ] || die "cells that were not measured are not empty"
@@ -33,6 +34,14 @@ done
 ranks 1 plan --set probe.measure=verdict "$ini"
 expect 0
 grep -q '^verdicts: ' "$OUT" || die "the plan does not tell what it counts for verdicts"
+flop() { sed -n 's/^probe small  *run  *\([^ ]*\) .*/\1/p' "$OUT"; }
+ranks 1 plan --set probe.suffix=7 "$ini"
+expect 0
+flop >"$DIR/flop"
+ranks 1 plan --set probe.suffix=7 --set probe.measure=verdict "$ini"
+expect 0
+awk -v all="$(cat "$DIR/flop")" -v verdicts="$(flop)" 'BEGIN { exit !(verdicts > 0 && verdicts < 0.8 * all) }' ||
+    die "the plan thinks that verdicts cost as much as all measures"
 ranks 1 --set probe.measure=some "$ini"
 expect 1 "measure = some: known: all, verdict"
 one_error

@@ -297,6 +297,15 @@ static void add_margin(record_t *r) {
 static void add_matched(record_t *r) {
     r->matched = 1;
 }
+static void add_rank(record_t *r) {
+    r->rank_max = 3;
+}
+static void add_score(record_t *r) {
+    r->memorization_score = 0.5;
+}
+static void add_entropy(record_t *r) {
+    r->entropy_bits = 2;
+}
 
 static void refuse_verdict(void (*spoil)(record_t *record), const char *message) {
     change_records(0, strip, spoil);
@@ -329,9 +338,9 @@ static void test_verdicts(void **state) {
     refuse_verdict(unmark, "holds more than a verdict");
     refuse_verdict(mark_wrongly, "holds more than a verdict");
     refuse_verdict(spoil_hit, "contradicts its first mismatch");
-    refuse_verdict(add_matched, "holds measures beside a verdict alone");
-    refuse_verdict(add_logp, "holds measures beside a verdict alone");
-    refuse_verdict(add_margin, "holds measures beside a verdict alone");
+    void (*const measures[])(record_t *) = {add_matched, add_rank, add_score, add_logp, add_margin, add_entropy};
+    for (size_t i = 0; i < sizeof measures / sizeof measures[0]; i++)
+        refuse_verdict(measures[i], "holds measures beside a verdict alone");
     report.measure = MEASURE_ALL;
     for (int i = 0; i < MODELS * ARMS; i++) write_records(i / ARMS, i % ARMS);
     check_ok(report_tables(&report));
