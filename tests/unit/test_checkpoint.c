@@ -446,6 +446,48 @@ static void test_spellings(void **state) {
     }
 }
 
+/* What config.json does not say is as transformers has it (5.24, AutoConfig.for_model), but for the end token: where
+ * none is named there is none, and GPT-NeoX has Pythia's. */
+static void test_defaults(void **state) {
+    (void)state;
+    static const char sizes[] =
+        "\"vocab_size\":10,\"num_hidden_layers\":1,\"hidden_size\":32,\"num_attention_heads\":2";
+    const struct {
+        const char *family, *more;
+        float eps;
+        spec_act_t act;
+        int64_t context, ffn, end;
+        int tied, parallel, without_biases;
+    } row[] = {
+        {"gpt_neox", ",\"intermediate_size\":8", 1e-5f, ACT_GELU, 2048, 8, 0, 0, 1, 0},
+        {"gpt2", "", 1e-5f, ACT_GELU_TANH, 1024, 128, -1, 1, 0, 0},
+        {"gpt_neo", ",\"attention_types\":[[[\"local\"],1]]", 1e-5f, ACT_GELU_TANH, 2048, 128, -1, 1, 0, 0},
+        {"llama", ",\"intermediate_size\":8", 1e-6f, ACT_SILU, 2048, 8, -1, 0, 0, 1},
+        {"olmo", ",\"intermediate_size\":8", 1e-5f, ACT_SILU, 2048, 8, -1, 0, 0, 1},
+        {"olmo2", ",\"intermediate_size\":8", 1e-5f, ACT_SILU, 2048, 8, -1, 0, 0, 1},
+    };
+    fresh("defaults");
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        char text[1000];
+        model_spec_t spec;
+        int n = snprintf(text, sizeof text, "{\"model_type\":\"%s\",%s%s}", row[i].family, sizes, row[i].more);
+        check_ok(file_write(scratch("defaults/config.json"), text, (size_t)n));
+        check_ok(spec_read(scratch("defaults/config.json"), &spec));
+        assert_true(spec.norm_eps == row[i].eps);
+        assert_int_equal(spec.act, row[i].act);
+        assert_int_equal(spec.context, row[i].context);
+        assert_int_equal(spec.ffn, row[i].ffn);
+        assert_int_equal(spec.end_token, row[i].end);
+        assert_int_equal(spec.tied_head, row[i].tied);
+        assert_int_equal(spec.parallel_residual, row[i].parallel);
+        assert_int_equal(spec_kv_heads(&spec), 2);
+        assert_int_equal(spec.head_size, 16);
+        assert_true(spec.learned_positions || spec.rotary_base == 10000);
+        if (row[i].without_biases) assert_true(spec.attention_bias == BIAS_NONE && spec.ffn_bias == BIAS_NONE);
+        if (strcmp(row[i].family, "gpt_neo") == 0) assert_int_equal(spec.window, 256);
+    }
+}
+
 /* Every share of a head that a model can have reads back as it was written. */
 static void test_rotary_share_round_trip(void **state) {
     (void)state;
@@ -530,13 +572,21 @@ static void test_refused_indexes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes_of_pythia),         cmocka_unit_test(test_spec_check),
-        cmocka_unit_test(test_layout_tiles_the_block),  cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_file_rows_of_qkv),        cmocka_unit_test(test_logits_of_transformers),
-        cmocka_unit_test(test_refused_configs),         cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_rotary_share_round_trip), cmocka_unit_test(test_refused_weights),
-        cmocka_unit_test(test_refused_indexes),         cmocka_unit_test(test_refused_families),
-        cmocka_unit_test(test_sizes_of_families),       cmocka_unit_test(test_flop_of_what_is_read),
+        cmocka_unit_test(test_sizes_of_pythia),
+        cmocka_unit_test(test_spec_check),
+        cmocka_unit_test(test_layout_tiles_the_block),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_file_rows_of_qkv),
+        cmocka_unit_test(test_logits_of_transformers),
+        cmocka_unit_test(test_refused_configs),
+        cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_rotary_share_round_trip),
+        cmocka_unit_test(test_refused_weights),
+        cmocka_unit_test(test_refused_indexes),
+        cmocka_unit_test(test_refused_families),
+        cmocka_unit_test(test_sizes_of_families),
+        cmocka_unit_test(test_flop_of_what_is_read),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

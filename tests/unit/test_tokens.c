@@ -79,6 +79,8 @@ static void reads_what_was_written_u16(void **state) {
     (void)state;
     write_corpus(scratch("u16"), 65536);
     check_corpus(scratch("u16"), 65536);
+    assert_int_equal(shard_width(65536), 2);
+    assert_int_equal(shard_width(65537), 4);
 }
 
 static void reads_what_was_written_u32(void **state) {
