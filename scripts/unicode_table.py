@@ -16,7 +16,8 @@ class Property(ctypes.Structure):
 
 proc.utf8proc_get_property.restype = ctypes.POINTER(Property)
 proc.utf8proc_decompose_char.restype = ctypes.c_ssize_t
-DECOMPOSE = 1 << 4
+proc.utf8proc_normalize_utf32.restype = ctypes.c_ssize_t
+DECOMPOSE, COMPOSE = 1 << 4, 1 << 1 | 1 << 3
 
 # Characters that join the one before though their combining class is 0 (NFC_Quick_Check=Maybe).
 SECONDS = {0x09BE, 0x09D7, 0x0B3E, 0x0B56, 0x0B57, 0x0BBE, 0x0BD7, 0x0CC2, 0x0CD5, 0x0CD6, 0x0D3E, 0x0D57, 0x0DCF, 0x0DDF,
@@ -41,14 +42,20 @@ def letter_number_space(code):
     return {(2, 3, 4, 5): "L", (1, 4, 5): "N", (1, 2, 3, 4, 5): "s", (1, 2, 3, 5): None}[tuple(ends)]
 
 
+def is_second(code):
+    return proc.utf8proc_get_property(code).contents.combining_class != 0 or code in SECONDS
+
+
 def may_change(code):
-    """In NFC, depending on what stands around it. Hangul syllables stand for themselves."""
+    """In NFC, alone or by what stands before it. Hangul syllables stand for themselves."""
     if code < 0x300 or 0xAC00 <= code <= 0xD7A3 or any(a <= code <= b for a, b in YOUNG):
         return None
     parts, boundary = (ctypes.c_int32 * 18)(), ctypes.c_int(0)
     n = proc.utf8proc_decompose_char(code, parts, ctypes.c_ssize_t(18), DECOMPOSE, ctypes.byref(boundary))
-    moves = proc.utf8proc_get_property(code).contents.combining_class != 0 or code in SECONDS
-    return "x" if moves or n != 1 or parts[0] != code else None
+    if is_second(code) or is_second(parts[0]):
+        return "x"
+    n = proc.utf8proc_normalize_utf32(parts, ctypes.c_ssize_t(n), COMPOSE)
+    return "x" if n != 1 or parts[0] != code else None
 
 
 BLOCK = 256  # characters

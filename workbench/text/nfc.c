@@ -96,10 +96,9 @@ int nfc_normalize(nfc_t *nfc, const uint8_t *text, size_t bytes, const uint8_t *
     nfc->bytes = 0;
     while (at < bytes) {
         int32_t code;
-        size_t plain = ascii_end(text, at, bytes);
-        if (plain > at) {
-            base = plain - 1;
-            at = plain;
+        if (text[at] < 0x80) {
+            at = ascii_end(text, at, bytes);
+            base = at - 1;
             continue;
         }
         size_t n = utf8_next(text, at, bytes, &code);

@@ -133,9 +133,9 @@ static int encode_normalized(encoder_t *e, const uint8_t *text, size_t bytes) {
 }
 
 /* The first place after `from` where a piece may be cut in two that are encoded apart with the same result; `bytes` if
- * there is none. The character behind such a place, and that before it, is one that NFC leaves alone whatever stands
- * beside it (any in ASCII is), so nothing composes or moves across; pre-tokens end there by every rule; and no added
- * token holds the two bytes that meet there. */
+ * there is none. The characters on both sides of such a place are ones that NFC leaves alone whatever stands before
+ * them (any in ASCII is), so nothing composes or moves across; pre-tokens end there by every rule; and no added token
+ * holds the two bytes that meet there. */
 static size_t find_cut(const tokenizer_t *t, const uint8_t *text, size_t from, size_t bytes) {
     int32_t before = -1, after; // `from` may be inside a character, whose bytes then count as invalid
     for (size_t at = from; at < bytes; before = after) {

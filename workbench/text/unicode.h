@@ -20,9 +20,9 @@ static inline char unicode_class(int32_t code) {
     return class[unicode_class_bits[8 * unicode_class_block[block] + c % 256 / 32] >> c % 32 * 2 & 3];
 }
 
-/* 1 when normalization form C leaves the character alone whatever stands beside it: it has no decomposition, is no
- * mark, and joins nothing before it. As of Unicode 9.0, which the library `tokenizers` has here; Hangul syllables count
- * as inert, though a consonant may join them. */
+/* 1 when normalization form C leaves the character as it is whatever stands before it: it is no mark, has no other form
+ * and joins nothing before it. What stands behind may join it, as an accent does, but nothing joins across it. As of
+ * Unicode 9.0, which the library `tokenizers` has here. */
 static inline int unicode_is_inert(int32_t code) {
     uint32_t c = (uint32_t)code, block = c / 256;
     if (block >= UNICODE_BLOCKS) return 1;
