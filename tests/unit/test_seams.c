@@ -33,18 +33,25 @@ static int32_t add_text(merges_t *m, const char *text) {
     return id;
 }
 
+/* However many are asked for at a time. */
 static void check_parts(const merges_t *m, const char *text, const char *const *want) {
+    enum { MOST = 8 };
     seams_t seams = {0};
-    size_t at = 0, bytes = strlen(text);
     check_ok(seams_find(&seams, m->byte_id, m->pair, m->merged, m->n));
-    for (; at < bytes && *want; want++) {
-        size_t end = seams_next(&seams, (const uint8_t *)text, at, bytes);
-        assert_int_equal(end - at, strlen(*want));
-        assert_memory_equal(text + at, *want, end - at);
-        at = end;
+    for (int32_t most = 1; most <= MOST; most++) {
+        size_t at = 0, bytes = strlen(text), end[MOST];
+        const char *const *next = want;
+        while (at < bytes) {
+            int32_t parts = seams_cut(&seams, (const uint8_t *)text, at, bytes, end, most);
+            for (int32_t i = 0; i < parts; at = end[i++], next++) {
+                assert_non_null(*next);
+                assert_int_equal(end[i] - at, strlen(*next));
+                assert_memory_equal(text + at, *next, end[i] - at);
+            }
+        }
+        assert_int_equal(at, bytes);
+        assert_null(*next);
     }
-    assert_int_equal(at, bytes);
-    assert_null(*want);
     seams_free(&seams);
 }
 
@@ -190,7 +197,8 @@ static void test_parts_equal_definition(void **state) {
         for (int w = 0; w < WORDS; w++) {
             uint8_t word[LONGEST];
             int64_t n = draw_word(&counter, word);
-            for (size_t at = 0; (at = seams_next(&seams, word, at, (size_t)n)) < (size_t)n;) seams_seen++;
+            size_t end[LONGEST];
+            seams_seen += seams_cut(&seams, word, 0, (size_t)n, end, LONGEST) - 1;
             check_word(bpe, &m, word, n);
         }
         seams_free(&seams);

@@ -346,19 +346,23 @@ static inline int is_plain(const bpe_word_t *word) {
     return word->bytes <= COMMON_WORD && ((word->key[0] | word->key[1] << 8) & 0x8080808080808080u) == 0;
 }
 
-/* A word by its parts between seams, which are looked for in the caches. */
+/* A word by its parts between seams, which are looked for in the caches; some are found ahead, as words are. */
 static int encode_parts(bpe_t *bpe, const bpe_word_t *word, int32_t *ids, int64_t *n) {
-    size_t end = word->bytes;
-    if (!bpe->spell && !is_plain(word)) end = seams_next(&bpe->seams, word->text, 0, word->bytes);
-    if (end == word->bytes) return merge_word(bpe, word->text, word->bytes, ids, n);
-    size_t readable = word->bytes > COMMON_WORD ? word->place : word->bytes;
+    enum { AHEAD = 16 };
+    size_t end[AHEAD], readable = word->bytes > COMMON_WORD ? word->place : word->bytes;
+    bpe_word_t part[AHEAD];
     *n = 0;
-    for (size_t at = 0; at < word->bytes; at = end) {
-        int64_t part_n;
-        if (at > 0) end = seams_next(&bpe->seams, word->text, at, word->bytes);
-        bpe_word_t part = expect(bpe, word->text + at, end - at, readable - at, 1);
-        TRY(encode_expected(bpe, &part, 1, ids + *n, &part_n));
-        *n += part_n;
+    for (size_t at = 0; at < word->bytes;) {
+        int32_t parts = seams_cut(&bpe->seams, word->text, at, word->bytes, end, AHEAD);
+        if (at == 0 && parts == 1) return merge_word(bpe, word->text, word->bytes, ids, n);
+        for (int32_t i = 0; i < parts; at = end[i++]) {
+            part[i] = expect(bpe, word->text + at, end[i] - at, readable - at, 1);
+        }
+        for (int32_t i = 0; i < parts; i++) {
+            int64_t part_n;
+            TRY(encode_expected(bpe, &part[i], 1, ids + *n, &part_n));
+            *n += part_n;
+        }
     }
     return 0;
 }
@@ -368,6 +372,7 @@ static int encode_uncached(bpe_t *bpe, const bpe_word_t *word, int is_part, int3
     if (is_part) return merge_word(bpe, word->text, word->bytes, ids, n);
     if (word->bytes > bpe->longest) return too_long(bpe, word->bytes);
     int32_t whole = wholes_get(&bpe->wholes, word->text, word->bytes);
+    if (whole < 0 && (bpe->spell || is_plain(word))) return merge_word(bpe, word->text, word->bytes, ids, n);
     if (whole < 0) return encode_parts(bpe, word, ids, n);
     ids[0] = whole;
     *n = 1;

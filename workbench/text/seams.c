@@ -157,13 +157,16 @@ static inline int is_seam(const seams_t *seams, int32_t before, int32_t after, u
     return !((joined | torn) & 1);
 }
 
-size_t seams_next(const seams_t *seams, const uint8_t *word, size_t at, size_t bytes) {
-    int32_t before, after;
-    if (!seams->joined) return bytes;
-    at += utf8_next(word, at, bytes, &before);
+int32_t seams_cut(const seams_t *seams, const uint8_t *word, size_t at, size_t bytes, size_t *end, int32_t most) {
+    int32_t before, after, parts = 0;
+    if (!seams->joined) at = bytes;
+    if (at < bytes) at += utf8_next(word, at, bytes, &before);
     for (size_t n; at < bytes; at += n, before = after) {
         n = utf8_next(word, at, bytes, &after);
-        if (is_seam(seams, before, after, word[at - 1], word[at])) break;
+        if (!is_seam(seams, before, after, word[at - 1], word[at])) continue;
+        end[parts++] = at;
+        if (parts == most) return parts;
     }
-    return at;
+    end[parts++] = bytes;
+    return parts;
 }

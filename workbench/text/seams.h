@@ -20,7 +20,8 @@ typedef struct {
 int seams_find(seams_t *seams, const int32_t byte_id[256], const uint64_t *pair, const int32_t *merged, int64_t merges);
 void seams_free(seams_t *seams); // accepts a zeroed one
 
-/* The first seam behind `at` (at < bytes), `bytes` if there is none. Bytes that are not UTF-8 have no seams. */
-size_t seams_next(const seams_t *seams, const uint8_t *word, size_t at, size_t bytes);
+/* The parts of a word from `at` on (at < bytes; the start of a part), at most that many: returns how many, and where
+ * each one ends. Bytes that are not UTF-8 have no seams. */
+int32_t seams_cut(const seams_t *seams, const uint8_t *word, size_t at, size_t bytes, size_t *end, int32_t most);
 
 #endif
