@@ -46,6 +46,8 @@ peer tokengrams tests/peers/suffix.py /usr/share/perl /usr/lib/python3
 if [ -f "$SHARED/data/20B_tokenizer.json" ]; then
     peer tokenizers tests/peers/tokenizer.py --program "$BUILD/memprobe" --tokenizer "$SHARED/data/20B_tokenizer.json" \
         /usr/share/doc /usr/share/man /usr/share/locale /usr/share/fonts /usr/lib/python3*
+    peer tokenizers tests/peers/tokenizer.py --program "$BUILD/memprobe" --tokenizer "$SHARED/data/20B_tokenizer.json" \
+        --speed --styles given /usr/share/doc /usr/share/man /usr/share/locale /usr/lib/python3*
 else
     echo "skip  tests/peers/tokenizer.py: no tokenizer in $SHARED/data"
 fi
