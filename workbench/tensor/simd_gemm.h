@@ -38,17 +38,16 @@ enum { GEMM_TWO = 0 };
 enum { GEMM_TWO = 1 };
 #endif
 
-/* sum + bias, C + that, for one vector of C. */
-static inline void gemm_finish(const gemm_tile_t *t, v16 sum, int64_t row, int64_t column) {
-    float *c = t->c + row * t->ldc + column;
-    int64_t n = t->columns - column;
-    if (n >= 16) {
-        if (t->bias) sum = v16_add(sum, v16_load(t->bias + column));
-        v16_store(c, t->accumulate ? v16_add(v16_load(c), sum) : sum);
-    } else if (n > 0) {
-        if (t->bias) sum = v16_add(sum, v16_load_part(t->bias + column, n));
-        v16_store_part(c, t->accumulate ? v16_add(v16_load_part(c, n), sum) : sum, n);
-    }
+/* sum + bias, C + that, for a tile that goes over the last column: any number of them, by way of memory. */
+__attribute__((noinline)) static void gemm_finish_edge(const gemm_tile_t *t, int rows, int width, const float *sum) {
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < width && j * 16 < t->columns; j++) {
+            int64_t n = t->columns - j * 16 < 16 ? t->columns - j * 16 : 16;
+            float *c = t->c + i * t->ldc + j * 16;
+            v16 x = v16_load(sum + (i * width + j) * 16);
+            if (t->bias) x = v16_add(x, v16_load_part(t->bias + j * 16, n));
+            v16_store_part(c, t->accumulate ? v16_add(v16_load_part(c, n), x) : x, n);
+        }
 }
 
 /* Of a number of B; of PACKED_DOT_BF16, where a pair counts as one, of a pair. */
@@ -109,6 +108,34 @@ static inline const float *gemm_place(const float *a) {
     return a;
 }
 
+/* sum + bias, C + that, for all of a tile: what it asks of t is asked once, which counts when k is small. */
+__attribute__((always_inline)) static inline void gemm_finish(const gemm_tile_t *t, const int rows, const int width,
+                                                              v16 *sum) {
+    float *c = t->c;
+    const int64_t ldc = t->ldc;
+    if (__builtin_expect(t->columns < width * 16, 0)) {
+        float tile[GEMM_TILE_ROWS * GEMM_TILE_WIDTH / 4][16];
+        V16_UNROLL
+        for (int i = 0; i < rows * width; i++) v16_store(tile[i], sum[i]);
+        gemm_finish_edge(t, rows, width, tile[0]);
+        return;
+    }
+    if (t->bias) {
+        V16_UNROLL
+        for (int j = 0; j < width; j++) {
+            v16 bias = v16_load(t->bias + j * 16);
+            V16_UNROLL
+            for (int i = 0; i < rows; i++) sum[i * width + j] = v16_add(sum[i * width + j], bias);
+        }
+    }
+    if (t->accumulate) {
+        V16_UNROLL
+        for (int i = 0; i < rows * width; i++) sum[i] = v16_add(v16_load(c + i / width * ldc + i % width * 16), sum[i]);
+    }
+    V16_UNROLL
+    for (int i = 0; i < rows * width; i++) v16_store(c + i / width * ldc + i % width * 16, sum[i]);
+}
+
 /* One tile. type, rows and width are constants at every call, so that all loops over them unroll into registers. */
 __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t, const packed_type_t type,
                                                             const int rows, const int width) {
@@ -123,7 +150,10 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
         const float *a = t->a + first * t->a_col;
         int64_t b = first * GEMM_PANEL;
         V16_UNROLL
-        for (int i = 0; i < rows * width; i++) sum[i] = v16_zero();
+        for (int i = 0; i < rows * width; i++) {
+            sum[i] = v16_zero();
+            v16_keep(&sum[i]); // a register from the start: else the compiler has one zero, and later too few
+        }
         while (n >= terms) {
             gemm_term(t, type, rows, width, a, b, fetch, sum);
             if (terms == 2)
@@ -139,8 +169,7 @@ __attribute__((always_inline)) static inline void gemm_tile(const gemm_tile_t *t
         V16_UNROLL
         for (int i = 0; i < rows * width; i++) v16_store(total[i], sum[i]);
     }
-    V16_UNROLL
-    for (int i = 0; i < rows * width; i++) gemm_finish(t, sum[i], i / width, i % width * 16);
+    gemm_finish(t, rows, width, sum);
 }
 
 /* Whether a tile's accumulators fit in the registers, beside the columns of B, or the rows of A, of one step. */
