@@ -17,7 +17,7 @@ each() { xargs -P "$(nproc)" -I{} bash -c "$1"; }
 
 # All that needs no foreign library (xxhash is one of a header alone); the linker takes of it what a program needs.
 grep -L 'include [<"]\(base/manifest\|cblas\|ini\|jansson\|mpi\|zlib\|zstd\)\.h' workbench/{base,par,tensor,model,memory}/*.c |
-    cat - <(printf '%s\n' workbench/cmd/cmd_selftest.c $here/no_openblas.c) |
+    cat - <(printf '%s\n' workbench/cmd/{cmd_selftest,verbs}.c $here/no_openblas.c) |
     each '$CROSS $flags -DXXH_INLINE_ALL -c {} -o "$out/$(basename {} .c).o"'
 aarch64-linux-gnu-ar rcs "$out/there.a" "$out"/*.o
 tests="model gemm attention math special head norm train_ops vec_neon"

@@ -27,8 +27,12 @@ struct CMUnitTest {
 #define assert_memory_not_equal(a, b, n) assert_true(memcmp(a, b, n) != 0)
 
 #define test_malloc(n)                   malloc(n)
+#define test_calloc(n, size)             calloc(n, size)
 #define test_free(p)                     free(p)
 
+static inline void assert_in_range(long long x, long long low, long long high) {
+    assert_true(x >= low && x <= high);
+}
 static inline void _assert_int_equal(unsigned long a, unsigned long b, const char *file, int line) {
     if (a != b) printf("%s:%d: %lu is not %lu\n", file, line, a, b), exit(1);
 }
