@@ -67,7 +67,7 @@ static void bench_rows(const tensor_ops_t *ops, const job_t *j, least_t *least) 
 }
 
 static int bench_shape(const tensor_ops_t *ops, int64_t n, int64_t k, int transposed, least_t *least) {
-    static const int64_t rows[] = {1, 2, 4, 8, 9, 10, 12, 13, 16, 24, 32, 48, 64, 100, 512};
+    static const int64_t rows[] = {1, 2, 4, 8, 9, 10, 12, 13, 14, 15, 16, 24, 32, 48, 64, 100, 512};
     enum { SIZES = sizeof rows / sizeof *rows };
     const int64_t most = rows[SIZES - 1];
     float *a = mem_new(most * k, sizeof *a, "A"), *b = mem_new(n * k, sizeof *b, "B");
