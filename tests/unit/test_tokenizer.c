@@ -297,7 +297,7 @@ static void test_merges_equal_definition(void **state) {
 static void test_longest_word(void **state) {
     (void)state;
     enum { LONGEST = 5000 };
-    int32_t byte_id[256], ids[LONGEST + 1];
+    int32_t byte_id[256], ids[LONGEST + 1 + BPE_SPARE];
     uint8_t word[LONGEST + 1];
     int64_t n;
     for (int i = 0; i < 256; i++) byte_id[i] = i;
