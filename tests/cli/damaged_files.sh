@@ -25,20 +25,18 @@ EOF
 rerun probe.per_bucket=5
 expect 1 ".tok.zst"; one_error
 fresh
-# a checkpoint whose tensor has another shape than its config says
-model=$(ls -d "$DIR"/study/cache/train-*/ | head -n 1)
-sed -i 's/"num_hidden_layers": *\([0-9]*\)/"num_hidden_layers": 9/' "$model/config.json"
-rerun probe.suffix=7
-expect 1 "$(basename "$model")"; one_error
-fresh
-model=$(ls -d "$DIR"/study/cache/train-*/ | head -n 1)
-sed -i 's/"intermediate_size": *\([0-9]*\)/"intermediate_size": 40/' "$model/config.json"
-rerun probe.suffix=7
-expect 1 "model.safetensors" "40"; one_error
-fresh
+# a checkpoint that was trained here
 truncate -s -100 "$(ls "$DIR"/study/cache/train-*/model.safetensors | head -n 1)"
 rerun probe.suffix=7
 expect 1 "model.safetensors"; one_error
+# one whose tensor has another shape than its config says
+fresh
+model=$(ls -d "$DIR"/study/cache/train-*/ | head -n 1)
+cp -r "$model" "$DIR/model"
+sed -i 's/"intermediate_size": *\([0-9]*\)/"intermediate_size": 40/' "$DIR/model/config.json"
+sed -e '/^\[model.small\]/,/^\[model.large\]/{/^\[model/!d}' -e "s|^\[model.small\]|[model.small]\ncheckpoint = $DIR/model|" "$DIR/study/config.ini" >"$DIR/study/other.ini"
+ranks 1 --no-progress "$DIR/study/other.ini"
+expect 1 "model.safetensors" "40"; one_error
 # damaged input text: the rank that has the file fails, all stop, one message
 fresh
 printf '{"id": "x", "text": "half a li' >>"$DIR/study/part1.jsonl"
@@ -56,7 +54,8 @@ expect 0
 rm -rf "$DIR/whole"
 cp -r "$DIR/study" "$DIR/whole"
 for f in duplicates-*/duplicates.csv duplicates-*/top.csv duplicates-*/levels near-*/near.csv near-*/near_sizes.csv \
-    census-*/probes.csv census-*/probes.tokens census-*/matching.csv probe-*/records.bare.bin; do
+    census-*/probes.csv census-*/probes.tokens census-*/matching.csv probe-*/records.bare.bin \
+    train-*/model.safetensors store-*/keys.f32 store-*/values.u32; do
     fresh
     file=$(ls "$DIR"/study/cache/$f | head -n 1)
     python3 - "$file" <<'EOF2'
@@ -67,7 +66,7 @@ b[i] ^= 1
 open(sys.argv[1], 'wb').write(b)
 EOF2
     rm -r "$DIR/study/results"
-    case $f in *levels) rm -r "$DIR"/study/cache/near-* ;; census*) rm -r "$DIR"/study/cache/probe-* ;; esac
+    case $f in *levels) rm -r "$DIR"/study/cache/near-* ;; census* | train* | store*) rm -r "$DIR"/study/cache/probe-* ;; esac
     rerun run.seed=1 $(has_mpi && echo 2)
     expect 1 "$(basename "$file"): not what was written" "remove its folder"; one_error; no_results
 done

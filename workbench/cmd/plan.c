@@ -18,8 +18,8 @@ enum {
     FORMAT_CENSUS = 5,
     FORMAT_DUPLICATES = 2,
     FORMAT_NEAR = 2,
-    FORMAT_TRAIN = 1,
-    FORMAT_STORE = 1,
+    FORMAT_TRAIN = 2,
+    FORMAT_STORE = 2,
     FORMAT_PROBE = 2,
     FORMAT_REPORT = 4
 };
@@ -77,7 +77,7 @@ static const char *add_stage(plan_t *plan, const char *verb, const char *name, c
     return dir;
 }
 
-/* Its files get checksums, which the stages that read them compare. (Shards, stores and checkpoints have their own.) */
+/* Its files get checksums, which the stages that read them compare. (Shards, in a folder of theirs, have their own.) */
 static const char *seal_stage(plan_t *plan, const char *dir) {
     if (dir) plan->stage[plan->n_stages - 1].sealed = 1;
     return dir;
@@ -365,7 +365,7 @@ static int plan_model(plan_t *plan, int32_t i, int remember, hash_t ingest, hash
             return 0;
         }
     const char *name = format_text(plan->arena, "train %s", model->name);
-    plan->model_dir[i] = add_stage(plan, "train", name, NULL, *hash, stage_train, i, -1, 1);
+    plan->model_dir[i] = seal_stage(plan, add_stage(plan, "train", name, NULL, *hash, stage_train, i, -1, 1));
     return plan->model_dir[i] ? 0 : -1;
 }
 
@@ -384,7 +384,7 @@ static int plan_store(plan_t *plan, int32_t i, int32_t m, hash_t ingest, hash_t 
             return 0;
         }
     const char *name = format_text(plan->arena, "store %s %s", plan->study->model[i].name, plan->study->memory[m].name);
-    plan->store_dir[i][m] = add_stage(plan, "store", name, NULL, *hash, stage_store, i, m, 0);
+    plan->store_dir[i][m] = seal_stage(plan, add_stage(plan, "store", name, NULL, *hash, stage_store, i, m, 0));
     return plan->store_dir[i][m] ? 0 : -1;
 }
 

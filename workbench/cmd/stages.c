@@ -211,6 +211,7 @@ static int load_model(const plan_t *plan, stage_t *stage, const model_t **model)
     double start = clock_wall();
     *model = NULL;
     TRY(check_seal(plan->ingest_dir));
+    if (m->train) TRY(check_seal(plan->model_dir[stage->model])); // others are named by their contents
     TRY(model_share(m->precision, plan->model_dir[stage->model], plan->ops, plan->study->run.cache, model));
     stage->load_seconds = clock_wall() - start;
     say_loaded(m->name, *model, stage->load_seconds);
@@ -261,6 +262,7 @@ static int probe_arms(const plan_t *plan, stage_t *stage, const engine_t *spec, 
     const study_memory_t *memory = &plan->study->memory[stage->memory];
     datastore_t store;
     knn_lm_t *blend = NULL;
+    TRY(check_seal(plan->store_dir[stage->model][stage->memory]));
     int opened = datastore_open(plan->store_dir[stage->model][stage->memory], &store) == 0;
     int rc = opened ? knn_lm_create(&store, model, memory->k, memory->temperature, &blend) : -1;
     arm_t arms[OPT_LIST];
