@@ -108,6 +108,8 @@ job=$!
 while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $job 2>/dev/null; do sleep 0.01; done
 kill -STOP $job 2>/dev/null
 [ ! -e "$(echo "$DIR"/study/cache/ingest-*/DONE)" ] || die "ingest was done before the tokenizer could be changed"
+made=$(ls "$DIR"/study/cache/ingest-*/members/*.json | head -n 1)
+cmp "$DIR/tokenizer.json" "${made%/members/*}/tokenizer.json" || die "tokens are made by another file than the copy beside them"
 other "$DIR/tokenizer.json"
 kill -CONT $job 2>/dev/null
 wait $job

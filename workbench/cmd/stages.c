@@ -66,15 +66,20 @@ int stage_tokenizer(const plan_t *plan, stage_t *stage) {
     return check_read(plan, stage, plan_inputs_hold, rc);
 }
 
+/* Collective: copies the tokenizer beside the tokens that it is about to make. A corpus that can be read needs no one
+ * to remember its tokenizer; who changes that one changes no text of ours; and parts that an interrupted run leaves are
+ * of the tokenizer that the folder is named by, since nothing is encoded before the copy is known to be that one. */
+static int take_tokenizer(const plan_t *plan) {
+    TRY(par_agree(par_rank() == 0 ? file_copy(plan->ingest_tokenizer, plan->tokenizer) : 0));
+    TRY(check_trained(plan));
+    return plan_inputs_hold(plan);
+}
+
 int stage_ingest(const plan_t *plan, stage_t *stage) {
     ingest_t spec;
     TRY(par_agree(plan_ingest(plan, stage, &spec)));
-    TRY(check_trained(plan));
-    int rc = ingest_run(&spec, plan->ingest_tokenizer, stage->dir);
-    // A corpus that can be read needs no one to remember its tokenizer; and who changes that one changes no text of
-    // ours.
-    if (rc == 0) rc = par_agree(par_rank() == 0 ? file_copy(plan->ingest_tokenizer, plan->tokenizer) : 0);
-    return check_read(plan, stage, plan_inputs_hold, rc);
+    TRY(take_tokenizer(plan));
+    return check_read(plan, stage, plan_inputs_hold, ingest_run(&spec, plan->tokenizer, stage->dir));
 }
 
 int stage_controls(const plan_t *plan, stage_t *stage) {
