@@ -204,7 +204,7 @@ static int read_sources(const char *dir, sources_t *sources) {
 
 static int train_small(const tensor_ops_t *ops, const char *dir, model_t **model) {
     model_spec_t spec = shape_neox(END + 1, 3, 128, 4, CONTEXT + SUFFIX);
-    spec.end_token = END;
+    spec.ends = (spec_ends_t){1, {END}};
     const train_t train = {.epochs = 8,
                            .batch = 16,
                            .lr = 4e-3,

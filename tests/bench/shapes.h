@@ -16,7 +16,7 @@ static inline model_spec_t shape_gpt2_124m(void) {
                           .act = ACT_GELU_TANH,
                           .learned_positions = 1,
                           .tied_head = 1,
-                          .end_token = 50256};
+                          .ends = {1, {50256}}};
 }
 
 /* A GPT-NeoX as the Pythia suite has it, of any size. */

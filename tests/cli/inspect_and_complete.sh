@@ -36,6 +36,8 @@ sed -i 's/"eos_token_id": 0/"eos_token_id": null/' "$DIR/damaged/config.json"
 ranks 1 inspect "$DIR/damaged"; expect 0; says "head tied to the embedding, no end token"
 sed -i 's/"eos_token_id": null/"eos_token_id": 0/' "$DIR/damaged/config.json"
 ranks 1 inspect "$DIR/damaged"; expect 0; says "head tied to the embedding, end token 0"
+sed 's/"eos_token_id": 0/"eos_token_id": [0, 7]/' "$DIR/damaged/config.json" >"$DIR/two" && mv "$DIR/two" "$DIR/damaged/config.json"
+ranks 1 inspect "$DIR/damaged"; expect 0; says "head tied to the embedding, end tokens 0 7"
 sed -i 's/"vocab_size": 50/"vocab_size": 52/' "$DIR/damaged/config.json"
 ranks 1 inspect "$DIR/damaged"
 expect 1 "gpt_neox.embed_in.weight has the shape [50, 40]; config.json calls for [52, 40]"; one_error
@@ -78,6 +80,16 @@ for kernels in reference avx2 avx512; do
     ranks 1 complete --model "$model" --tokens 12 --kernels $kernels "bago di"
     [ "$STATUS" = 0 ] || grep -q "no kernels" "$ERR" || die "kernels $kernels"
     [ "$STATUS" != 0 ] || cmp -s "$OUT" "$DIR/first" || die "kernels $kernels continue with another text"
+done
+# Each token of a list ends a text: first a later one, then the first.
+cp -r "$model" "$DIR/ends"
+chmod -R u+w "$DIR/ends"
+next=$("$MEMPROBE" tokenizer encode --tokenizer "$model/tokenizer.json" "$DIR/first" | awk '{ print $(NF - 1) }')
+sed "s/\"eos_token_id\": [0-9]*/\"eos_token_id\": [0, $next]/" "$model/config.json" >"$DIR/ends/config.json"
+for beam in "" "--beam 1"; do
+    ranks 1 complete --model "$DIR/ends" $beam --tokens 12 "bago di"; expect 0
+    [ "$(wc -c <"$OUT")" -lt "$(wc -c <"$DIR/first")" ] || die "token $next does not end the text ($beam)"
+    [ "$(head -c 7 "$OUT")" = "bago di" ] || die "not the text that is continued ($beam)"
 done
 ranks 1 complete --model "$model" --tokens 3 --top 2 "bago di"; expect 0
 [ "$(grep -c ' | ' "$OUT")" -ge 1 ] || die "no table of tokens"

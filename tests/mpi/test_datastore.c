@@ -25,7 +25,7 @@ static const model_spec_t shape = {.family = "gpt_neox",
                                    .rotary_base = 10000,
                                    .norm_eps = 1e-5f,
                                    .parallel_residual = 1,
-                                   .end_token = 0};
+                                   .ends = {1, {0}}};
 
 /* Documents around the length of the context, short ones, an empty one; enough for many batches. */
 static const int64_t lengths[] = {1, 32, 33, 64, 5, 0, 100, 31, 2};

@@ -27,7 +27,7 @@ static model_t *make_model(void) {
                                .rotary_base = 10000,
                                .norm_eps = 1e-5f,
                                .parallel_residual = 1,
-                               .end_token = 0};
+                               .ends = {1, {0}}};
     const tensor_ops_t *ops = tensor_kernels("auto");
     model_t *model = NULL;
     must(ops ? model_create(&spec, ops, 1, &model) : -1);

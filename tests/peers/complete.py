@@ -35,12 +35,13 @@ def models(vocab):
 
 
 def cut(tokens, end):
-    return tokens[:tokens.index(end)] if end in tokens else tokens
+    ends = end if isinstance(end, list) else [end]
+    return tokens[:next((i for i, token in enumerate(tokens) if token in ends), len(tokens))]
 
 
 def generate(model, ids, beams, end):
     out = model.generate(ids, num_beams=beams, num_return_sequences=beams, do_sample=False, max_new_tokens=TOKENS,
-                         length_penalty=1.0, early_stopping=False, eos_token_id=end, pad_token_id=end)
+                         length_penalty=1.0, early_stopping=False, eos_token_id=end, pad_token_id=0)
     return [cut(row[ids.shape[1]:].tolist(), end) for row in out]
 
 
@@ -71,7 +72,7 @@ def texts(folder):
         model.eval()
         # Such models end no text by themselves: a token that they like ends it.
         first = generate(model, torch.tensor([tokenizer.encode(PROMPTS[0]).ids]), 1, 0)[0]
-        for end in (0, first[TOKENS // 2]):
+        for end in (0, first[TOKENS // 2], [0, first[TOKENS // 2], first[TOKENS // 3]]):
             model.config.eos_token_id = model.generation_config.eos_token_id = end
             model.save_pretrained(folder)
             for prompt, beams in [(p, b) for p in PROMPTS for b in (1, 2, 3, 5, 8)] + [(long, 1), (long, 2)]:

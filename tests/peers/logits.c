@@ -49,7 +49,7 @@ static int get_model(const char *kind, const char *dir, model_t **model) {
                                .norm_eps = 1e-5f,
                                .parallel_residual = strcmp(kind, "serial") != 0,
                                .tied_head = strcmp(kind, "tied") == 0,
-                               .end_token = 0};
+                               .ends = {1, {0}}};
     TRY(model_create(&spec, ops, 3, model));
     int64_t n;
     float *p = model_parameters(*model, &n), *noise = mem_new(n, sizeof *noise, "noise");

@@ -32,7 +32,7 @@ static model_spec_t small_spec(int parallel, int tied) {
                           .norm_eps = 1e-5f,
                           .parallel_residual = parallel,
                           .tied_head = tied,
-                          .end_token = 0};
+                          .ends = {1, {0}}};
 }
 
 /* A model whose weights are all of a size that matters: with fresh weights (zero biases, tiny projections) an error in

@@ -10,16 +10,16 @@ static const int32_t prompt[4] = {1, 3, 0, 2};
 static model_t *small_model(void) {
     model_spec_t spec = check_spec[0];
     spec.vocab = VOCAB;
-    return check_model_of(&spec, 0.2f, "reference");
+    return check_model_of(&spec, 0.4f, "reference");
 }
 
 /* log p of a continuation, teacher-forced in one piece. */
-static double log_p(const model_t *model, const int32_t *text, int64_t length) {
+static double log_p(const model_t *model, const int32_t start[4], const int32_t *text, int64_t length) {
     session_t *s;
     int32_t sequence = 0, tokens[4 + STEPS];
     int64_t n = 4 + length - 1, row[STEPS];
     head_stat_t stat[STEPS];
-    memcpy(tokens, prompt, sizeof prompt);
+    memcpy(tokens, start, 4 * sizeof *start);
     memcpy(tokens + 4, text, (size_t)length * sizeof *text);
     for (int64_t i = 0; i < length; i++) row[i] = 3 + i;
     check_ok(session_create(model, 1, n, n, &s));
@@ -31,18 +31,18 @@ static double log_p(const model_t *model, const int32_t *text, int64_t length) {
     return sum;
 }
 
-/* All texts of STEPS tokens, or fewer up to the end token, best first; returns how many. */
-static int32_t enumerate(const model_t *model, int32_t end, beam_text_t *all, int32_t *block) {
+/* All texts of STEPS tokens, or fewer up to an end token, best first; returns how many. */
+static int32_t enumerate(const model_t *model, const spec_ends_t *ends, beam_text_t *all, int32_t *block) {
     int32_t n = 0;
     for (int32_t i = 0; i < ALL; i++) {
         int32_t *t = block + n * STEPS, place = n;
         int64_t length = 0;
         t[0] = i / VOCAB / VOCAB, t[1] = i / VOCAB % VOCAB, t[2] = i % VOCAB;
-        while (length < STEPS && (length == 0 || t[length - 1] != end)) length++;
+        while (length < STEPS && (length == 0 || !spec_is_end(ends, t[length - 1]))) length++;
         int rest = 0; // each shorter text once
         for (int64_t j = length; j < STEPS; j++) rest |= t[j];
         if (rest) continue;
-        double p = log_p(model, t, length), score = p / (double)length;
+        double p = log_p(model, prompt, t, length), score = p / (double)length;
         for (; place > 0 && all[place - 1].score < score; place--) all[place] = all[place - 1];
         all[place] = (beam_text_t){t, length, p, score};
         n++;
@@ -57,12 +57,14 @@ static void wide_beam_finds_the_best_of_all(void **state) {
     model_t *model = small_model();
     static int32_t block[(ALL + 1) * STEPS];
     static beam_text_t all[ALL];
-    for (int32_t end = -1; end < VOCAB; end++) {
+    static const int32_t texts[] = {ALL, 1 + 4 + 16 * 5, 2 + 3 * 2 + 9 * 5}; // with none, one, two tokens that end one
+    for (int32_t kind = 0; kind < 1 + VOCAB + VOCAB; kind++) {
         const beam_text_t *found;
         beam_t *beam;
-        int32_t n = enumerate(model, end, all, block);
-        assert_int_equal(n, end < 0 ? ALL : 1 + 4 + 16 * 5);
-        check_ok(beam_create(model, ALL, 4, STEPS, end, &beam));
+        const spec_ends_t ends = {(kind + VOCAB - 1) / VOCAB, {kind % VOCAB, (kind + 2) % VOCAB}};
+        int32_t n = enumerate(model, &ends, all, block);
+        assert_int_equal(n, texts[ends.n]);
+        check_ok(beam_create(model, ALL, 4, STEPS, &ends, &beam));
         assert_int_equal(beam_search(beam, 4, prompt, &found), n);
         for (int32_t i = 0; i < n; i++) {
             assert_int_equal(found[i].length, all[i].length);
@@ -74,40 +76,104 @@ static void wide_beam_finds_the_best_of_all(void **state) {
     model_free(model);
 }
 
-/* The same rules in the plainest form: without caches, every candidate scored by a teacher-forced pass of its own. */
+typedef struct {
+    int32_t token[STEPS];
+    int64_t length;
+    double log_p, score;
+} plain_t;
+
+/* Puts a text behind those of at least its rank in a list that keeps `most`; returns how many it holds then. */
+static int32_t insert(plain_t *list, int32_t n, int32_t most, double (*rank)(const plain_t *), const plain_t *text) {
+    int32_t place = n;
+    for (; place > 0 && rank(&list[place - 1]) < rank(text); place--) list[place] = list[place - 1];
+    list[place] = *text;
+    return n < most ? n + 1 : most;
+}
+
+static double by_log_p(const plain_t *text) {
+    return text->log_p;
+}
+
+static double by_score(const plain_t *text) {
+    return text->score;
+}
+
+enum { MOST_BEAMS = 4, PROMPTS = 12 };
+
+/* log p of every text of 1 to STEPS tokens after a prompt; text: its tokens as digits, behind a 1. */
+static void fill_table(const model_t *model, const int32_t start[4], double *table) {
+    for (int32_t text = VOCAB; text < 2 * ALL; text++) {
+        int32_t token[STEPS], digits = text, length = 0, unit = 1;
+        for (; digits >= VOCAB; digits /= VOCAB, unit *= VOCAB) length++;
+        if (digits != 1) continue;
+        for (int32_t i = 0; i < length; i++) token[i] = text / (unit /= VOCAB) % VOCAB;
+        table[text] = log_p(model, start, token, length);
+    }
+}
+
+static double look_up(const double *table, const plain_t *text) {
+    int32_t place = 1;
+    for (int64_t i = 0; i < text->length; i++) place = place * VOCAB + text->token[i];
+    return table[place];
+}
+
+/* The rules in the plainest form, over a table of teacher-forced passes. */
+static int32_t search(const double *table, int32_t beams, const spec_ends_t *ends, plain_t *done) {
+    plain_t open[MOST_BEAMS] = {{{0}, 0, 0, 0}}, candidate[MOST_BEAMS * VOCAB + 1];
+    int32_t n_open = 1, n_done = 0;
+    for (int64_t step = 0; step < STEPS; step++) {
+        int32_t n = 0, n_next = 0;
+        for (int32_t i = 0; i < n_open * VOCAB; i++) {
+            plain_t text = open[i / VOCAB];
+            text.token[step] = i % VOCAB;
+            text.length = step + 1;
+            text.log_p = look_up(table, &text);
+            text.score = text.log_p / (double)text.length;
+            n = insert(candidate, n, MOST_BEAMS * VOCAB, by_log_p, &text);
+        }
+        for (int32_t i = 0; i < n; i++) {
+            if (!spec_is_end(ends, candidate[i].token[step]) && step + 1 < STEPS) {
+                if (n_next < beams) open[n_next++] = candidate[i];
+            } else if (i < beams) {
+                n_done = insert(done, n_done, beams, by_score, &candidate[i]);
+            }
+        }
+        n_open = n_next;
+        if (n_open == 0 || (n_done == beams && open[0].score <= done[beams - 1].score)) break;
+    }
+    return n_done;
+}
+
+/* With every set of end tokens, one search after the other: none leaves anything behind. */
 static void narrow_beam_is_what_its_rules_say(void **state) {
     (void)state;
     model_t *model = small_model();
-    for (int32_t beams = 1; beams <= 4; beams++) {
-        int32_t open = 1, text[4][STEPS] = {{0}}, next[4][STEPS];
-        for (int64_t step = 0; step < STEPS; step++) { // no end token: nothing is finished before the last step
-            struct {
-                int32_t text[STEPS];
-                double p;
-            } c[4 * VOCAB] = {{{0}, 0}};
-            int32_t n = 0, kept;
-            for (int32_t i = 0; i < open * VOCAB; i++) {
-                int32_t try[STEPS], place = n++;
-                memcpy(try, text[i / VOCAB], sizeof try);
-                try[step] = i % VOCAB;
-                double p = log_p(model, try, step + 1);
-                for (; place > 0 && c[place - 1].p < p; place--) c[place] = c[place - 1];
-                memcpy(c[place].text, try, sizeof try);
-                c[place].p = p;
+    static double table[PROMPTS][2 * ALL];
+    int32_t start[PROMPTS][4];
+    for (int32_t p = 0; p < PROMPTS; p++) {
+        for (int32_t i = 0; i < 4; i++) start[p][i] = (p * (i + 2) + p / 5 + i) % VOCAB;
+        fill_table(model, start[p], table[p]);
+    }
+    for (int32_t set = 0; set < 1 << VOCAB; set++) {
+        spec_ends_t ends = {0};
+        for (int32_t token = 0; token < VOCAB; token++)
+            if (set >> token & 1) ends.token[ends.n++] = token;
+        for (int32_t beams = 1; beams <= MOST_BEAMS; beams++) {
+            beam_t *beam;
+            check_ok(beam_create(model, beams, 4, STEPS, &ends, &beam));
+            for (int32_t p = 0; p < PROMPTS; p++) {
+                plain_t text[MOST_BEAMS + 1];
+                const beam_text_t *found;
+                int32_t n = search(table[p], beams, &ends, text);
+                assert_int_equal(beam_search(beam, 4, start[p], &found), n);
+                for (int32_t i = 0; i < n; i++) {
+                    assert_int_equal(found[i].length, text[i].length);
+                    assert_memory_equal(found[i].token, text[i].token, (size_t)text[i].length * sizeof(int32_t));
+                    assert_true(found[i].score == text[i].score);
+                }
             }
-            kept = n < beams ? n : beams;
-            for (int32_t i = 0; i < kept; i++) memcpy(next[i], c[i].text, sizeof next[i]);
-            memcpy(text, next, sizeof text);
-            open = kept;
+            beam_free(beam);
         }
-        const beam_text_t *found;
-        beam_t *beam;
-        check_ok(beam_create(model, beams, 4, STEPS, -1, &beam));
-        for (int again = 0; again < 2; again++) { // a search leaves nothing behind
-            assert_int_equal(beam_search(beam, 4, prompt, &found), beams);
-            for (int32_t i = 0; i < beams; i++) assert_memory_equal(found[i].token, text[i], sizeof text[i]);
-        }
-        beam_free(beam);
     }
     model_free(model);
 }
@@ -128,7 +194,7 @@ static void long_prompt_in_pieces(void **state) {
     session_t *s;
     double sum = 0;
     for (int32_t i = 0; i < LONG; i++) tokens[i] = i * 7 % (int32_t)spec.vocab;
-    check_ok(beam_create(model, 2, LONG, STEPS, -1, &beam));
+    check_ok(beam_create(model, 2, LONG, STEPS, &(spec_ends_t){0}, &beam));
     assert_int_equal(beam_search(beam, LONG, tokens, &found), 2);
     memcpy(tokens + LONG, found->token, sizeof(int32_t) * STEPS);
     check_ok(session_create(model, 1, fed, fed, &s));

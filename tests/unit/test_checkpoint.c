@@ -94,7 +94,7 @@ static void test_spec_check(void **state) {
     bad = good, bad.rotary_dims = 18, check_fails(spec_check(&bad), "rotary_dims is 18");
     bad = good, bad.norm_eps = nanf(""), check_fails(spec_check(&bad), "norm_eps");
     bad = good, bad.rotary_base = 0, check_fails(spec_check(&bad), "rotary_base");
-    bad = good, bad.end_token = 97, check_fails(spec_check(&bad), "end_token is 97");
+    bad = good, bad.ends = (spec_ends_t){2, {0, 97}}, check_fails(spec_check(&bad), "end_token is 97");
     /* What the family does not have. */
     bad = good, bad.norm = NORM_RMS, check_fails(spec_check(&bad), "norm is 2, but the family gpt_neox has 0");
     bad = good, bad.kv_heads = 1, check_fails(spec_check(&bad), "kv_heads is 1, but the family gpt_neox has 3");
@@ -130,7 +130,7 @@ static void test_layout_tiles_the_block(void **state) {
 
 static void check_equal_specs(const model_spec_t *a, const model_spec_t *b) {
     assert_string_equal(a->family, b->family);
-    enum { WHOLE = 22 };
+    enum { WHOLE = 21 };
     int64_t whole[2][WHOLE];
     for (int i = 0; i < 2; i++) {
         const model_spec_t *s = i == 0 ? a : b;
@@ -144,7 +144,6 @@ static void check_equal_specs(const model_spec_t *a, const model_spec_t *b) {
                                     s->rotary_dims,
                                     s->parallel_residual,
                                     s->tied_head,
-                                    s->end_token,
                                     spec_kv_heads(s),
                                     s->window,
                                     s->norm,
@@ -159,6 +158,7 @@ static void check_equal_specs(const model_spec_t *a, const model_spec_t *b) {
         memcpy(whole[i], all, sizeof all);
     }
     assert_memory_equal(whole[0], whole[1], sizeof whole[0]);
+    assert_memory_equal(&a->ends, &b->ends, sizeof a->ends);
     assert_memory_equal(a->local, b->local, sizeof a->local);
     assert_true(a->norm_eps == b->norm_eps && a->clip_qkv == b->clip_qkv);
     assert_true(a->learned_positions || a->rotary_base == b->rotary_base);
@@ -405,6 +405,9 @@ static void test_refused_configs(void **state) {
     refuse_config("\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": 1e300", "layer_norm_eps is not a number");
     refuse_config("\"use_parallel_residual\": true", "\"use_parallel_residual\": 1", "is not true or false");
     refuse_config("\"eos_token_id\": 0", "\"eos_token_id\": 97", "end_token is 97");
+    refuse_config("\"eos_token_id\": 0", "\"eos_token_id\": [0, 97]", "end_token is 97");
+    refuse_config("\"eos_token_id\": 0", "\"eos_token_id\": [0, \"1\"]", "a token id");
+    refuse_config("\"eos_token_id\": 0", "\"eos_token_id\": [0, 1, 2, 3, 4, 5, 6, 7, 8]", "has 9 tokens, at most 8");
     refuse_config("{", "", "config.json:");
     /* What the weights belie. */
     refuse_config("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
@@ -439,7 +442,8 @@ static void test_spellings(void **state) {
         check_ok(file_write(scratch("spelling/config.json"), text, (size_t)n));
         check_ok(spec_read(scratch("spelling/config.json"), &spec));
         assert_int_equal(spec.rotary_dims, row[i].rotary_dims);
-        assert_int_equal(spec.end_token, row[i].end);
+        assert_int_equal(spec.ends.n > 0 ? spec.ends.token[0] : -1, row[i].end);
+        assert_int_equal(spec.ends.n == 2 ? spec.ends.token[1] : -1, row[i].end == 3 ? 4 : -1);
         assert_true(spec.rotary_base == row[i].theta);
         assert_int_equal(spec.parallel_residual, 1);
         assert_int_equal(spec.context, 2048);
@@ -477,7 +481,7 @@ static void test_defaults(void **state) {
         assert_int_equal(spec.act, row[i].act);
         assert_int_equal(spec.context, row[i].context);
         assert_int_equal(spec.ffn, row[i].ffn);
-        assert_int_equal(spec.end_token, row[i].end);
+        assert_int_equal(spec.ends.n > 0 ? spec.ends.token[0] : -1, row[i].end);
         assert_int_equal(spec.tied_head, row[i].tied);
         assert_int_equal(spec.parallel_residual, row[i].parallel);
         assert_int_equal(spec_kv_heads(&spec), 2);

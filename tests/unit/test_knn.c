@@ -232,7 +232,7 @@ static const model_spec_t shape = {.family = "gpt_neox",
                                    .rotary_base = 10000,
                                    .norm_eps = 1e-5f,
                                    .parallel_residual = 1,
-                                   .end_token = 0};
+                                   .ends = {1, {0}}};
 enum { LENGTH = 20 };
 
 typedef struct {

@@ -267,7 +267,7 @@ static int generate(text_t *t, int32_t last, stream_t *stream) {
         TRY(session_head(t->session, 1, &row, NULL, reader, &stat));
         last = t->draw != NULL ? t->token : stat.argmax;
         if (t->options->top > 0) print_line(t, stat.lse);
-        if (last == t->spec->end_token) break;
+        if (spec_is_end(&t->spec->ends, last)) break;
         if (t->options->top == 0) stream_token(stream, t->tokenizer, last);
         TRY(verb_flush());
     }
@@ -296,7 +296,7 @@ static int search(const model_t *model, text_t *t, const char *text, size_t byte
     const options_t *o = t->options;
     const beam_text_t *found;
     beam_t *beam;
-    TRY(beam_create(model, (int32_t)o->beam, n, t->tokens, t->spec->end_token, &beam));
+    TRY(beam_create(model, (int32_t)o->beam, n, t->tokens, &t->spec->ends, &beam));
     int32_t texts = beam_search(beam, n, ids, &found);
     for (int64_t i = 0; i < texts && i < o->samples; i++) {
         stream_t stream = {.held = 0};
@@ -304,7 +304,7 @@ static int search(const model_t *model, text_t *t, const char *text, size_t byte
             printf("--- %lld  log p %.3f, %lld tokens, %.3f a token\n", (long long)i + 1, found[i].log_p,
                    (long long)found[i].length, found[i].score);
         stream_put(&stream, text, bytes);
-        for (int64_t j = 0; j < found[i].length && found[i].token[j] != t->spec->end_token; j++)
+        for (int64_t j = 0; j < found[i].length && !spec_is_end(&t->spec->ends, found[i].token[j]); j++)
             stream_token(&stream, t->tokenizer, found[i].token[j]);
         stream_end(&stream);
     }

@@ -85,10 +85,9 @@ static int inspect_checkpoint(const char *path) {
     print_architecture(spec);
     printf("  vocabulary %lld, context %lld, head %s, ", (long long)spec->vocab, (long long)spec->context,
            spec->tied_head ? "tied to the embedding" : "of its own");
-    if (spec->end_token >= 0)
-        printf("end token %d\n", spec->end_token);
-    else
-        printf("no end token\n");
+    printf("%s", spec->ends.n == 0 ? "no end token" : spec->ends.n == 1 ? "end token" : "end tokens");
+    for (int32_t i = 0; i < spec->ends.n; i++) printf(" %d", spec->ends.token[i]);
+    printf("\n");
     printf("  parameters %lld, without embeddings %lld\n", (long long)all, (long long)inner);
     printf("  files %lld with %lld tensors in %s, %s\n", (long long)folder.files, (long long)folder.tensors,
            folder.dtypes, num_print_bytes(bytes, (double)folder.bytes));

@@ -27,7 +27,7 @@ static const model_spec_t SHAPE = {.family = "gpt_neox",
                                    .rotary_base = 10000,
                                    .norm_eps = 1e-5f,
                                    .parallel_residual = 1,
-                                   .end_token = 0};
+                                   .ends = {1, {0}}};
 
 static int32_t token_at(int64_t i) {
     return (int32_t)rng_below(SEED, RNG_TEST, (uint64_t)i, SHAPE.vocab);

@@ -232,7 +232,7 @@ model_spec_t study_model_spec(const study_model_t *model, int64_t vocab, int32_t
                           .norm_eps = 1e-5f,
                           .parallel_residual = model->parallel_residual,
                           .tied_head = 0,
-                          .end_token = end_token};
+                          .ends = {end_token >= 0, {end_token > 0 ? end_token : 0}}};
 }
 
 /* Every name of a memory's models = A, B must be a model's. */

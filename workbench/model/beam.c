@@ -22,8 +22,9 @@ typedef struct {
 struct beam {
     const model_t *model;
     session_t *session;
-    arena_t *arena;                 // owns everything below
-    int32_t beams, end_token, look; // candidates looked at in a step: 2 * beams
+    arena_t *arena;      // owns everything below
+    int32_t beams, look; // continuations of a beam, and of all, that a step looks at
+    spec_ends_t ends;
     int64_t prompt, steps;
 
     int32_t open;
@@ -73,7 +74,8 @@ static int make_scratch(beam_t *b) {
     return make_texts(b);
 }
 
-int beam_create(const model_t *model, int32_t beams, int64_t prompt, int64_t steps, int32_t end_token, beam_t **out) {
+int beam_create(const model_t *model, int32_t beams, int64_t prompt, int64_t steps, const spec_ends_t *ends,
+                beam_t **out) {
     if (beams < 1 || beams > 1024 || prompt < 1 || steps < 1 || steps > (int64_t)1 << 24)
         return err_set(
             "a search of %d beams over %lld tokens after %lld: beams must be 1 to 1024, both others 1 or more", beams,
@@ -84,8 +86,8 @@ int beam_create(const model_t *model, int32_t beams, int64_t prompt, int64_t ste
     *b = (beam_t){.model = model,
                   .arena = arena_create(1 << 16),
                   .beams = beams,
-                  .end_token = end_token,
-                  .look = 2 * beams,
+                  .look = (1 + (ends->n > 1 ? ends->n : 1)) * beams, // enough of them end nothing
+                  .ends = *ends,
                   .prompt = prompt,
                   .steps = steps};
     if (b->arena == NULL || make_scratch(b) != 0 ||
@@ -104,7 +106,7 @@ void beam_free(beam_t *b) {
     mem_free(b);
 }
 
-/* Of a beam's continuations only its first 2 B can be among the first 2 B of all. */
+/* Of a beam's continuations only as many of its first can be among the first of all that are looked at. */
 static int read_row(void *user, int64_t n, const int64_t *select, const row_t *rows, float *logits) {
     beam_t *b = user;
     const int64_t vocab = model_spec(b->model)->vocab;
@@ -123,7 +125,7 @@ static int compare(const void *left, const void *right) {
     return a->token < b->token ? -1 : a->token > b->token;
 }
 
-/* The first 2 B continuations by one token, in their order; returns how many there are. */
+/* The first continuations by one token, in their order; returns how many there are. */
 static int64_t rank_candidates(beam_t *b) {
     int64_t n = 0;
     for (int32_t i = 0; i < b->open; i++) {
@@ -174,7 +176,7 @@ static void advance(beam_t *b, int64_t step) {
     int32_t children = 0, *parent = b->last;
     for (int64_t i = 0; i < n; i++) {
         const candidate_t *c = &b->candidate[i];
-        if (c->token == b->end_token || step + 1 == b->steps) {
+        if (spec_is_end(&b->ends, c->token) || step + 1 == b->steps) {
             if (i < b->beams) finish(b, c, step);
             continue;
         }

@@ -42,16 +42,17 @@ static int wrong_kind(const char *path, const char *name, const char *kind) {
     return err_set("%s: %s is not %s", path, name, kind);
 }
 
-/* The end token: a number, a list of which the first counts, or null. */
-static int read_token(const char *path, const char *name, const json_t *value, int32_t *token) {
-    if (json_is_array(value)) value = json_array_get(value, 0);
-    if (value == NULL || json_is_null(value)) {
-        *token = -1;
-        return 0;
+/* The tokens that end a text: one, a list of them, or null. */
+static int read_ends(const char *path, const char *name, const json_t *value, spec_ends_t *ends) {
+    const size_t n = json_is_array(value) ? json_array_size(value) : !json_is_null(value);
+    if (n > SPEC_ENDS) return err_set("%s: %s has %zu tokens, at most %d can be", path, name, n, SPEC_ENDS);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *token = json_is_array(value) ? json_array_get(value, i) : value;
+        if (!json_is_integer(token) || json_integer_value(token) < 0 || json_integer_value(token) > INT32_MAX)
+            return wrong_kind(path, name, "a token id");
+        ends->token[i] = (int32_t)json_integer_value(token);
     }
-    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > INT32_MAX)
-        return wrong_kind(path, name, "a token id");
-    *token = (int32_t)json_integer_value(value);
+    ends->n = (int32_t)n;
     return 0;
 }
 
@@ -183,8 +184,8 @@ static int read_field(const char *path, const json_t *config, const family_field
         *(int32_t *)(void *)at = value != NULL ? json_is_true(value) : field->initial != 0;
         return 0;
     case FIELD_TOKEN:
-        if (value != NULL) return read_token(path, name, value, (int32_t *)(void *)at);
-        *(int32_t *)(void *)at = (int32_t)field->initial;
+        if (value != NULL) return read_ends(path, name, value, (spec_ends_t *)(void *)at);
+        *(spec_ends_t *)(void *)at = (spec_ends_t){field->initial >= 0, {field->initial > 0 ? (int32_t)field->initial : 0}};
         return 0;
     }
     return 0;
@@ -262,7 +263,6 @@ static int read_config(const char *path, const json_t *config, model_spec_t *spe
         return err_set("%s: model_type is %.60s; known families: %s", path, name != NULL ? name : "missing",
                        family_names());
     out.spec = family->traits;
-    out.spec.end_token = -1;
     for (int32_t i = 0; i < family->constants; i++) TRY(check_constant(path, config, &family->constant[i]));
     for (int32_t i = 0; i < family->fields; i++) TRY(read_field(path, config, &family->field[i], &out));
     out.spec.family = family->name;
@@ -312,6 +312,13 @@ static int write_layers(file_out_t *out, const char *name, const model_spec_t *s
     return file_out_print(out, "], 1]],\n");
 }
 
+static int write_ends(file_out_t *out, const char *name, const spec_ends_t *ends) {
+    if (ends->n == 0) return write_text(out, name, "null");
+    TRY(file_out_print(out, "  \"%s\": %s", name, ends->n > 1 ? "[" : ""));
+    for (int32_t i = 0; i < ends->n; i++) TRY(file_out_print(out, "%s%d", i > 0 ? ", " : "", ends->token[i]));
+    return file_out_print(out, "%s,\n", ends->n > 1 ? "]" : "");
+}
+
 static int write_scaling(file_out_t *out, const rotary_scaling_t *to) {
     char text[4][NUM_TEXT];
     if (to->factor == 0) return 0;
@@ -341,11 +348,8 @@ static int write_field(file_out_t *out, const family_field_t *field, const famil
         return write_text(out, name, *(const int32_t *)(const void *)at ? "true" : "false");
     case FIELD_BIAS:
         return write_text(out, name, *(const spec_bias_t *)(const void *)at == BIAS_ALL ? "true" : "false");
-    case FIELD_TOKEN: {
-        int32_t token = *(const int32_t *)(const void *)at;
-        if (token < 0) return write_text(out, name, "null");
-        return file_out_print(out, "  \"%s\": %d,\n", name, token);
-    }
+    case FIELD_TOKEN:
+        return write_ends(out, name, (const spec_ends_t *)(const void *)at);
     case FIELD_ACT:
         return write_activation(out, name, *(const spec_act_t *)(const void *)at);
     case FIELD_LOCAL:
@@ -365,7 +369,7 @@ static int write_config(const family_t *family, const family_config_t *config, f
         if (family->constant[i].written)
             TRY(file_out_print(out, "  \"%s\": %s,\n", family->constant[i].names[0], family->constant[i].value));
     /* Documents are separated by one token, which begins a text as it ends one. */
-    if (config->spec.end_token >= 0) TRY(file_out_print(out, "  \"bos_token_id\": %d,\n", config->spec.end_token));
+    if (config->spec.ends.n > 0) TRY(file_out_print(out, "  \"bos_token_id\": %d,\n", config->spec.ends.token[0]));
     return file_out_print(out, "  \"torch_dtype\": \"float32\"\n}\n");
 }
 

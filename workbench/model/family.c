@@ -24,7 +24,7 @@ static const family_field_t gpt_neox_field[] = {
     {{"layer_norm_eps"}, FIELD_FLOAT, SPEC(norm_eps), 1e-5},
     {{"use_parallel_residual"}, FIELD_BOOL, SPEC(parallel_residual), 1},
     {{"tie_word_embeddings"}, FIELD_BOOL, SPEC(tied_head), 0},
-    {{"eos_token_id"}, FIELD_TOKEN, SPEC(end_token), 0},
+    {{"eos_token_id"}, FIELD_TOKEN, SPEC(ends), 0},
     {{"hidden_act"}, FIELD_ACT, SPEC(act), ACT_GELU},
 };
 
@@ -50,7 +50,7 @@ static const family_field_t gpt2_field[] = {
     {{"n_positions", "max_position_embeddings"}, FIELD_INT, SPEC(context), 1024},
     {{"layer_norm_epsilon"}, FIELD_FLOAT, SPEC(norm_eps), 1e-5},
     {{"tie_word_embeddings"}, FIELD_BOOL, SPEC(tied_head), 1},
-    {{"eos_token_id"}, FIELD_TOKEN, SPEC(end_token), -1},
+    {{"eos_token_id"}, FIELD_TOKEN, SPEC(ends), -1},
     {{"activation_function"}, FIELD_ACT, SPEC(act), ACT_GELU_TANH},
 };
 
@@ -74,7 +74,7 @@ static const family_field_t gpt_neo_field[] = {
     {{"attention_types", "attention_layers"}, FIELD_LOCAL, SPEC(local), NAN},
     {{"layer_norm_epsilon"}, FIELD_FLOAT, SPEC(norm_eps), 1e-5},
     {{"tie_word_embeddings"}, FIELD_BOOL, SPEC(tied_head), 1},
-    {{"eos_token_id"}, FIELD_TOKEN, SPEC(end_token), -1},
+    {{"eos_token_id"}, FIELD_TOKEN, SPEC(ends), -1},
     {{"activation_function"}, FIELD_ACT, SPEC(act), ACT_GELU_TANH},
 };
 
@@ -108,8 +108,7 @@ static const char *const gpt_neo_ignored[] = {".attn.attention.bias", ".attn.att
          SPEC(rotary_scaling.original),                                                                                \
          0},                                                                                                           \
         {{"attention_bias"}, FIELD_BIAS, SPEC(attention_bias), 0},                                                     \
-        {{"tie_word_embeddings"}, FIELD_BOOL, SPEC(tied_head), 0},                                                     \
-        {{"eos_token_id"}, FIELD_TOKEN, SPEC(end_token), -1}, {                                                        \
+        {{"tie_word_embeddings"}, FIELD_BOOL, SPEC(tied_head), 0}, {{"eos_token_id"}, FIELD_TOKEN, SPEC(ends), -1}, {  \
         {"hidden_act"}, FIELD_ACT, SPEC(act), ACT_SILU                                                                 \
     }
 

@@ -187,6 +187,12 @@ double spec_flop(const model_spec_t *spec, int64_t past, int64_t n, int64_t read
     return sum;
 }
 
+int spec_is_end(const spec_ends_t *ends, int32_t token) {
+    int32_t i = 0;
+    while (i < ends->n && ends->token[i] != token) i++;
+    return i < ends->n;
+}
+
 double spec_flop_head(const model_spec_t *spec) {
     return 2 * (double)spec->width * (double)spec->vocab;
 }
@@ -246,7 +252,7 @@ int spec_check(const model_spec_t *spec) {
         {"rotary_dims", spec->rotary_dims, spec->learned_positions ? 0 : 2,
          spec->learned_positions ? 0 : spec->head_size},
         {"window", spec->window, 0, 1 << 24},
-        {"end_token", spec->end_token, -1, spec->vocab - 1},
+        {"ends", spec->ends.n, 0, SPEC_ENDS},
     };
     if (spec->family == NULL || family_find(spec->family) == NULL)
         return err_set("model: family \"%s\" is not known; known: %s", spec->family ? spec->family : "",
@@ -254,5 +260,8 @@ int spec_check(const model_spec_t *spec) {
     for (size_t i = 0; i < sizeof range / sizeof *range; i++)
         if (range[i].value < range[i].low || range[i].value > range[i].high)
             return refuse(range[i].name, range[i].value, range[i].low, range[i].high);
+    for (int32_t i = 0; i < spec->ends.n; i++)
+        if (spec->ends.token[i] < 0 || spec->ends.token[i] >= spec->vocab)
+            return refuse("end_token", spec->ends.token[i], 0, spec->vocab - 1);
     return check_numbers(spec);
 }

@@ -22,7 +22,11 @@ typedef enum {
     BIAS_NONE
 } spec_bias_t;
 
-enum { SPEC_LAYERS = 1024 };
+enum { SPEC_LAYERS = 1024, SPEC_ENDS = 8 };
+typedef struct {
+    int32_t n, token[SPEC_ENDS];
+} spec_ends_t;
+
 typedef struct {
     const char *family; // model_type of config.json: "gpt_neox"
     int64_t vocab, layers, width, heads, head_size, ffn, context;
@@ -44,7 +48,7 @@ typedef struct {
     int32_t gated_ffn;          // act(gate x) * up x
     int32_t qk_norm;            // RMS norm over all heads' queries, and over all heads' keys
     int32_t unscaled_attention; // softmax of q . k, not of q . k / sqrt(head_size)
-    int32_t end_token;          // -1 unknown
+    spec_ends_t ends;           // tokens that end a text; the first one ends documents
 } model_spec_t;
 
 static inline int64_t spec_kv_heads(const model_spec_t *spec) {
@@ -60,6 +64,7 @@ static inline int spec_is_local(const model_spec_t *spec, int64_t layer) {
     return (int)(spec->local[layer / 64] >> (layer % 64) & 1);
 }
 
+int spec_is_end(const spec_ends_t *ends, int32_t token);
 int spec_check(const model_spec_t *spec); // every field in range, heads divide width, ...
 int64_t spec_parameters(const model_spec_t *spec, int with_embeddings);
 /* FLOP, 2 x multiply-adds, of matrices and attention as session_feed makes them for n tokens after `past` others when
