@@ -90,6 +90,8 @@ for beam in "" "--beam 1"; do
     ranks 1 complete --model "$DIR/ends" $beam --tokens 12 "bago di"; expect 0
     [ "$(wc -c <"$OUT")" -lt "$(wc -c <"$DIR/first")" ] || die "token $next does not end the text ($beam)"
     [ "$(head -c 7 "$OUT")" = "bago di" ] || die "not the text that is continued ($beam)"
+    [ -z "$beam" ] || cmp -s "$OUT" "$DIR/ended" || die "a search shows the token that ends the text"
+    cp "$OUT" "$DIR/ended"
 done
 ranks 1 complete --model "$model" --tokens 3 --top 2 "bago di"; expect 0
 [ "$(grep -c ' | ' "$OUT")" -ge 1 ] || die "no table of tokens"

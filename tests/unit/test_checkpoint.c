@@ -134,27 +134,13 @@ static void check_equal_specs(const model_spec_t *a, const model_spec_t *b) {
     int64_t whole[2][WHOLE];
     for (int i = 0; i < 2; i++) {
         const model_spec_t *s = i == 0 ? a : b;
-        const int64_t all[WHOLE] = {s->vocab,
-                                    s->layers,
-                                    s->width,
-                                    s->heads,
-                                    s->head_size,
-                                    s->ffn,
-                                    s->context,
-                                    s->rotary_dims,
-                                    s->parallel_residual,
-                                    s->tied_head,
-                                    spec_kv_heads(s),
-                                    s->window,
-                                    s->norm,
-                                    s->norm_place,
-                                    s->act,
-                                    s->attention_bias,
-                                    s->ffn_bias,
-                                    s->learned_positions,
-                                    s->gated_ffn,
-                                    s->qk_norm,
-                                    s->unscaled_attention};
+        const int64_t all[WHOLE] = {s->vocab,          s->layers,        s->width,
+                                    s->heads,          s->head_size,     s->ffn,
+                                    s->context,        s->rotary_dims,   s->parallel_residual,
+                                    s->tied_head,      spec_kv_heads(s), s->window,
+                                    s->norm,           s->norm_place,    s->act,
+                                    s->attention_bias, s->ffn_bias,      s->learned_positions,
+                                    s->gated_ffn,      s->qk_norm,       s->unscaled_attention};
         memcpy(whole[i], all, sizeof all);
     }
     assert_memory_equal(whole[0], whole[1], sizeof whole[0]);
