@@ -81,17 +81,16 @@ for kernels in reference avx2 avx512; do
     [ "$STATUS" = 0 ] || grep -q "no kernels" "$ERR" || die "kernels $kernels"
     [ "$STATUS" != 0 ] || cmp -s "$OUT" "$DIR/first" || die "kernels $kernels continue with another text"
 done
-# Each token of a list ends a text: first a later one, then the first.
+# Each token of a list ends a text, and is not shown.
 cp -r "$model" "$DIR/ends"
 chmod -R u+w "$DIR/ends"
 next=$("$MEMPROBE" tokenizer encode --tokenizer "$model/tokenizer.json" "$DIR/first" | awk '{ print $(NF - 1) }')
 sed "s/\"eos_token_id\": [0-9]*/\"eos_token_id\": [0, $next]/" "$model/config.json" >"$DIR/ends/config.json"
-for beam in "" "--beam 1"; do
+for beam in "" "--beam 2"; do
     ranks 1 complete --model "$DIR/ends" $beam --tokens 12 "bago di"; expect 0
-    [ "$(wc -c <"$OUT")" -lt "$(wc -c <"$DIR/first")" ] || die "token $next does not end the text ($beam)"
     [ "$(head -c 7 "$OUT")" = "bago di" ] || die "not the text that is continued ($beam)"
-    [ -z "$beam" ] || cmp -s "$OUT" "$DIR/ended" || die "a search shows the token that ends the text"
-    cp "$OUT" "$DIR/ended"
+    [ "$(wc -c <"$OUT")" -lt "$(wc -c <"$DIR/first")" ] || die "token $next does not end the text ($beam)"
+    ! "$MEMPROBE" tokenizer encode --tokenizer "$model/tokenizer.json" "$OUT" | grep -qw "$next" || die "the end is shown ($beam)"
 done
 ranks 1 complete --model "$model" --tokens 3 --top 2 "bago di"; expect 0
 [ "$(grep -c ' | ' "$OUT")" -ge 1 ] || die "no table of tokens"

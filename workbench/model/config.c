@@ -185,7 +185,8 @@ static int read_field(const char *path, const json_t *config, const family_field
         return 0;
     case FIELD_TOKEN:
         if (value != NULL) return read_ends(path, name, value, (spec_ends_t *)(void *)at);
-        *(spec_ends_t *)(void *)at = (spec_ends_t){field->initial >= 0, {field->initial > 0 ? (int32_t)field->initial : 0}};
+        *(spec_ends_t *)(void *)at =
+            (spec_ends_t){field->initial >= 0, {field->initial > 0 ? (int32_t)field->initial : 0}};
         return 0;
     }
     return 0;
