@@ -26,6 +26,31 @@ expect 1 "all.jsonl: changed while it was read"
 one_error
 [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] || die "shards of a file that changed are left"
 
+# A signal leaves no time to look at all files: the parts that it leaves, which the next run goes on with, are of the file
+# as it was hashed, whatever became of that in between.
+ranks 1 ingest "$@"
+expect 0
+clean=$(cat "$DIR"/study/cache/ingest-*/members/*.zst | cksum)
+rm -r "$DIR"/study/cache/ingest-*
+cp "$DIR/all.jsonl" "$DIR/good.jsonl"
+"$MEMPROBE" ingest "$@" >"$OUT" 2>"$ERR" </dev/null &
+pid=$!
+while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
+kill -STOP $pid 2>/dev/null
+sed 's/ba/zz/' "$DIR/good.jsonl" >"$DIR/all.jsonl" # other words, the same lengths
+there=$(ls "$DIR"/study/cache/ingest-*/members/*.json | wc -l)
+kill -CONT $pid 2>/dev/null
+while kill -0 $pid 2>/dev/null && [ "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null | wc -l)" -le $((there + 1)) ]; do
+    sleep 0.003
+done
+kill -TERM $pid 2>/dev/null
+wait $pid
+cp "$DIR/good.jsonl" "$DIR/all.jsonl"
+ranks 1 ingest "$@"
+expect 0
+[ "$(cat "$DIR"/study/cache/ingest-*/members/*.zst | cksum)" = "$clean" ] || die "parts of two files in one corpus"
+rm -r "$DIR"/study/cache/ingest-*
+
 # So does a list of probes that changes before the probes are read from it.
 rows() { printf 'doc_id,offset\ndoc-1-0-1,%d\ndoc-1-0-2,0\n' "$1" >"$DIR/list.csv"; }
 rows 0

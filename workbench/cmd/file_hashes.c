@@ -52,6 +52,11 @@ static int changed(const file_hash_t *file) {
     return err_set("%s: changed while it was read; run again when nothing writes to it", file->path);
 }
 
+int file_hash_holds(const file_hash_t *file) {
+    file_hash_t now;
+    return is_there(file, &now) ? 0 : changed(file);
+}
+
 /* On rank 0, behind the hashing: contents that changed meanwhile have no hash. All files are looked at, the message is
  * of the last that changed. */
 static int drop_changed(const file_hash_t *file, int64_t n, int8_t *is_whole) {

@@ -27,6 +27,9 @@ int file_hashes(file_hash_t *file, int64_t n, const char *cache, int remember);
  * and times; reads a file only when nothing but the time of its inode is another, as after a backup or chmod. */
 int file_hashes_hold(const file_hash_t *file, int64_t n);
 
+/* Local: the same for one file by its size, the time of its contents and its inode alone. */
+int file_hash_holds(const file_hash_t *file);
+
 /* For tests: with blocks of another size, and another time until a file is remembered. */
 int file_hashes_tuned(file_hash_t *file, int64_t n, const char *cache, int remember, int64_t block, int64_t settle_ns);
 int file_hashes_hold_tuned(const file_hash_t *file, int64_t n, int64_t block);

@@ -110,11 +110,18 @@ static void add_input(hasher_t *h, const input_t *input) {
 }
 
 /* The files of a list, appended to those of the plan. */
-static void list_files(plan_t *plan, const inputs_t *inputs) {
+static int list_files(plan_t *plan, const inputs_t *inputs, plan_files_t *files) {
+    int64_t start = plan->files;
+    files->file = plan->file + start;
+    files->first = arena_new(plan->arena, inputs->count + 1, sizeof *files->first, "places of the inputs' files");
+    if (files->first == NULL) return -1;
+    files->first[0] = 0;
     for (int64_t i = 0; i < inputs->count; i++) {
         plan->file[plan->files++].path = inputs->input[i].path;
         if (inputs->input[i].second) plan->file[plan->files++].path = inputs->input[i].second;
+        files->first[i + 1] = plan->files - start;
     }
+    return 0;
 }
 
 /* Collective: reads the files of all lists. */
@@ -123,9 +130,9 @@ static int hash_files(plan_t *plan, int remember) {
     int64_t most = 2 * (plan->inputs.count + plan->control_inputs.count) + 1;
     plan->file = arena_new(plan->arena, most, sizeof *plan->file, "hashes of the inputs");
     plan->files = 0;
-    TRY(par_agree(plan->file ? 0 : -1));
-    list_files(plan, &plan->inputs);
-    list_files(plan, &plan->control_inputs);
+    int rc = plan->file ? list_files(plan, &plan->inputs, &plan->input_files) : -1;
+    if (rc == 0) rc = list_files(plan, &plan->control_inputs, &plan->control_files);
+    TRY(par_agree(rc));
     if (!plan->study->corpus.train_vocab) plan->file[plan->files++].path = plan->study->corpus.tokenizer;
     snprintf(cache, sizeof cache, "%s/inputs.csv", plan->study->run.cache);
     return file_hashes(plan->file, plan->files, cache, remember);
@@ -538,6 +545,13 @@ const char *plan_arm_name(const plan_t *plan, int32_t memory, int32_t i) {
     return format_text(plan->arena, "%s:lambda=%s", m->name, num_print_f64(number, m->lambda.v[i]));
 }
 
+/* Of one input; user: the files of its list. */
+static int input_holds(const void *user, int64_t input) {
+    const plan_files_t *files = user;
+    for (int64_t f = files->first[input]; f < files->first[input + 1]; f++) TRY(file_hash_holds(&files->file[f]));
+    return 0;
+}
+
 int plan_ingest(const plan_t *plan, const stage_t *stage, ingest_t *spec) {
     const study_t *study = plan->study;
     char text[HASH_TEXT];
@@ -554,6 +568,8 @@ int plan_ingest(const plan_t *plan, const stage_t *stage, ingest_t *spec) {
                        .memory = study->run.memory,
                        .end_token = study->corpus.end_token,
                        .scratch = stage->dir,
+                       .holds = input_holds,
+                       .user = &plan->input_files,
                        .key = key};
     return key ? 0 : -1;
 }

@@ -33,6 +33,11 @@ typedef struct {
     int64_t files;     // 0: of a model that is trained here
 } plan_weights_t;
 
+typedef struct {
+    const file_hash_t *file; // of the first input
+    int64_t *first;          // (inputs + 1) which of them are an input's: first[i] .. first[i + 1] - 1
+} plan_files_t;
+
 struct plan {
     study_t *study;
     const tensor_ops_t *ops;
@@ -40,7 +45,8 @@ struct plan {
     inputs_t inputs, control_inputs; // the second of [corpus] controls
     file_hash_t *file;               // (files) of the inputs and a given tokenizer, as they were hashed
     int64_t files;
-    file_hash_t list[2]; // (lists) of [probe] sample = file:..., likewise
+    plan_files_t input_files, control_files; // among them
+    file_hash_t list[2];                     // (lists) of [probe] sample = file:..., likewise
     int32_t lists;
     int32_t vocab;                                     // on rank 0: of the tokenizer that was given; 0: it is trained
     hash_t scripts;                                    // of the figures

@@ -86,6 +86,7 @@ int stage_controls(const plan_t *plan, stage_t *stage) {
     ingest_t spec;
     TRY(par_agree(plan_ingest(plan, stage, &spec)));
     spec.inputs = &plan->control_inputs;
+    spec.user = &plan->control_files;
     spec.held_out = 0; // of these: none is trained on
     spec.inject.per_level = 0;
     spec.is_controls = 1;

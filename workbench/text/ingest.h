@@ -37,7 +37,11 @@ typedef struct {
     const char *end_token; // the text of the token behind each document; NULL or "": the tokenizer's own
     const char *scratch;   // an existing folder for words that find no room in memory, while a tokenizer is trained
     int32_t is_controls;   // 1: documents that no model is trained on; messages say so, nothing else
-    const char *key;       // names all that goes in; work begun with another is removed. NULL: begin anew
+    /* Local: are the files of an input still those that key names? Asked before a part is committed, since a later run
+     * goes on with it; -1 and an error when they are not. NULL: not asked. */
+    int (*holds)(const void *user, int64_t input);
+    const void *user;
+    const char *key; // names all that goes in; work begun with another is removed. NULL: begin anew
 } ingest_t;
 
 /* The longest line, text or row of tokens that a rank with so much memory takes: input_rules_t.document_limit. */

@@ -137,6 +137,12 @@ static int counts_fit(const ingest_encoder_t *e) {
     return c->total == 0 || (e->member == c->members[e->part] && e->held == c->held[e->part]);
 }
 
+static int inputs_hold(const ingest_encoder_t *e, const part_t *part) {
+    const ingest_t *spec = e->parts->spec;
+    for (int64_t i = 0; spec->holds != NULL && i < part->inputs; i++) TRY(spec->holds(spec->user, part->input + i));
+    return 0;
+}
+
 int ingest_encode_part(ingest_encoder_t *e, int64_t part) {
     char *name = ingest_shard_name(e->parts, part);
     e->part = part;
@@ -145,6 +151,7 @@ int ingest_encode_part(ingest_encoder_t *e, int64_t part) {
     if (rc == 0) rc = open_shard(e, "controls", name, &e->controls);
     if (rc == 0) rc = ingest_walk(&e->walker, part, encode_document, e);
     if (rc == 0 && !counts_fit(e)) rc = changed(ingest_part_input(e->parts, part));
+    if (rc == 0) rc = inputs_hold(e, &e->parts->part[part]);
     mem_free(name);
     return close_shards(e, rc);
 }
