@@ -15,9 +15,7 @@ sum_of() { cat "$DIR"/study/cache/ingest-*/members/*.docs | cksum; }
 
 "$MEMPROBE" ingest "$@" >"$OUT" 2>"$ERR" </dev/null &
 pid=$!
-while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
-kill -STOP $pid 2>/dev/null
-[ ! -e "$(echo "$DIR"/study/cache/ingest-*/DONE)" ] || die "ingest was done before the input could be changed"
+stop_in_ingest $pid
 swap a
 kill -CONT $pid 2>/dev/null
 wait $pid
@@ -35,8 +33,7 @@ rm -r "$DIR"/study/cache/ingest-*
 cp "$DIR/all.jsonl" "$DIR/good.jsonl"
 "$MEMPROBE" ingest "$@" >"$OUT" 2>"$ERR" </dev/null &
 pid=$!
-while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
-kill -STOP $pid 2>/dev/null
+stop_in_ingest $pid
 sed 's/ba/zz/' "$DIR/good.jsonl" >"$DIR/all.jsonl" # other words, the same lengths
 there=$(ls "$DIR"/study/cache/ingest-*/members/*.json | wc -l)
 kill -CONT $pid 2>/dev/null
@@ -56,8 +53,7 @@ rows() { printf 'doc_id,offset\ndoc-1-0-1,%d\ndoc-1-0-2,0\n' "$1" >"$DIR/list.cs
 rows 0
 "$MEMPROBE" census "$@" --set probe.sample="file:$DIR/list.csv" >"$OUT" 2>"$ERR" </dev/null &
 pid=$!
-while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done
-kill -STOP $pid 2>/dev/null
+stop_in_ingest $pid
 rows 1
 kill -CONT $pid 2>/dev/null
 wait $pid

@@ -105,9 +105,7 @@ for i in $(seq 400); do sed "s/\"doc-/\"doc-$i-/" "$DIR/some"; done >"$DIR/all.j
 set -- "$ini" --set corpus.documents="$DIR/all.jsonl" --set corpus.part=200k --no-progress
 "$MEMPROBE" ingest "$@" >"$OUT" 2>"$ERR" </dev/null &
 job=$!
-while [ -z "$(ls "$DIR"/study/cache/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 $job 2>/dev/null; do sleep 0.01; done
-kill -STOP $job 2>/dev/null
-[ ! -e "$(echo "$DIR"/study/cache/ingest-*/DONE)" ] || die "ingest was done before the tokenizer could be changed"
+stop_in_ingest $job
 made=$(ls "$DIR"/study/cache/ingest-*/members/*.json | head -n 1)
 cmp "$DIR/tokenizer.json" "${made%/members/*}/tokenizer.json" || die "tokens are made by another file than the copy beside them"
 other "$DIR/tokenizer.json"

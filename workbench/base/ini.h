@@ -8,9 +8,9 @@
 typedef struct ini ini_t;
 
 int ini_read(const char *path, ini_t **ini); // a key given twice is an error
-int ini_override(ini_t *ini,
-                 const char *section_key_value); // "probe.suffix=16", once a key; the section may hold a dot
-void ini_free(ini_t *ini);                       // accepts NULL
+/* "probe.suffix=16", once a key; the section may hold a dot. */
+int ini_override(ini_t *ini, const char *section_key_value);
+void ini_free(ini_t *ini); // accepts NULL
 
 /* Value of a key, NULL when it is absent; marks it as used. The text belongs to ini. */
 const char *ini_get(ini_t *ini, const char *section, const char *key);

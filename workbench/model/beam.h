@@ -19,8 +19,8 @@ typedef struct {
 } beam_text_t;
 
 typedef struct beam beam_t;
-/* For texts of up to `steps` tokens after prompts of up to `prompt`; ends: the tokens that
- * end a text, copied. Owns a session. */
+/* For texts of up to `steps` tokens after prompts of up to `prompt`; ends: the tokens that end a text,
+ * copied. Owns a session. */
 int beam_create(const model_t *model, int32_t beams, int64_t prompt, int64_t steps, const spec_ends_t *ends,
                 beam_t **beam);
 void beam_free(beam_t *beam); // accepts NULL

@@ -99,3 +99,11 @@ tables() {
         sha256sum "$f"
     done) | sha256sum
 }
+
+# Stops the process $1 once its ingest of the study in $DIR/study has committed a part, and has others to do.
+stop_in_ingest() {
+    local cache=$DIR/study/cache
+    while [ -z "$(ls "$cache"/ingest-*/members/*.json 2>/dev/null)" ] && kill -0 "$1" 2>/dev/null; do sleep 0.01; done
+    kill -STOP "$1" 2>/dev/null
+    [ ! -e "$(echo "$cache"/ingest-*/DONE)" ] || die "ingest was done before anything could be changed"
+}
